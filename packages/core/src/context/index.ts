@@ -1,0 +1,3 @@
+export { currentContext, detach, keepContext, runInContext, runInRoot } from './ambient.ts'
+export { Context, type ContextOptions, rootContext } from './context.ts'
+export { type ContextKey, createContextKey } from './key.ts'

@@ -1,0 +1,12 @@
+export { bidiStream, clientStream, serverStream, unary } from './methods.ts'
+export { defineService } from './define-service.ts'
+export type {
+  Idempotency,
+  MessageType,
+  Method,
+  MethodKind,
+  MethodOptions,
+  Methods,
+  SchemaMethodOptions,
+  ServiceDefinition,
+} from './definition.ts'

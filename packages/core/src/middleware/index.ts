@@ -1,0 +1,7 @@
+export { accessLog, type AccessLogOptions } from './access-log.ts'
+export { forwardMetadata, type ForwardMetadataOptions } from './forward-metadata.ts'
+export { type Call, composeMiddleware, type Middleware, type Next } from './middleware.ts'
+export { recovery, type RecoveryOptions } from './recovery.ts'
+export { requestId, requestIdKey, type RequestIdOptions } from './request-id.ts'
+export { telemetry, type TelemetryOptions } from './telemetry.ts'
+export { type Done, whenDone } from './when-done.ts'

@@ -1,0 +1,2 @@
+export type { Failure, Policy, PolicyCall } from './policy.ts'
+export { retryPolicy, type RetryPolicyOptions } from './retry-policy.ts'

@@ -1,0 +1,14 @@
+export { memoryRegistry } from './memory-registry.ts'
+export { parseNode, validateNode } from './node.ts'
+export type {
+  Endpoint,
+  ListOptions,
+  MethodInfo,
+  Node,
+  RegisterOptions,
+  Registry,
+  RegistryEvent,
+  RegistryWatcher,
+} from './registry.ts'
+export { createRegistryFeed, type RegistryFeed } from './registry-feed.ts'
+export { type Registrar, type RegistrarOptions, createRegistrar } from './registrar.ts'

@@ -1,0 +1,2 @@
+export type { InferInput, InferOutput, StandardSchema } from './standard-schema.ts'
+export { validate } from './validate.ts'

@@ -1,0 +1,59 @@
+import { Context } from '../context/context.ts'
+import { Metadata } from '../metadata/metadata.ts'
+import { extractTrace } from '../tracer/propagation.ts'
+import type { CallHead, Peer } from '../transport/transport.ts'
+import type { HandlerContext } from './server.ts'
+
+/** The context of one call at the server: handler context and ambient context in one object. */
+export class ServerContext extends Context implements HandlerContext {
+  readonly head: CallHead
+  readonly peer: Peer
+  /** What was set, without making it. */
+  sentHeaders: Metadata | undefined = undefined
+  sentTrailers: Metadata | undefined = undefined
+  /** Gives the caller its answer when the call is cancelled, whatever the handler does. */
+  abandon: ((reason: unknown) => void) | undefined = undefined
+  // Links of the server's list of running calls.
+  nextCall: ServerContext | undefined = undefined
+  previousCall: ServerContext | undefined = undefined
+
+  constructor(parent: Context, head: CallHead, peer: Peer) {
+    super(parent)
+    this.head = head
+    this.peer = peer
+    if (head.metadata.size > 0) {
+      this.trace = extractTrace(head.metadata) ?? this.trace
+      // gRPC's own key; a call that arrives as a retry is not retried again below.
+      if (head.metadata.has(attemptsKey)) this.retried = true
+    }
+  }
+
+  get metadata(): Metadata {
+    return this.head.metadata
+  }
+
+  get service(): string {
+    return this.head.service
+  }
+
+  get method(): string {
+    return this.head.method
+  }
+
+  get headers(): Metadata {
+    this.sentHeaders ??= new Metadata()
+    return this.sentHeaders
+  }
+
+  get trailers(): Metadata {
+    this.sentTrailers ??= new Metadata()
+    return this.sentTrailers
+  }
+
+  protected override onCancelled(reason: unknown): void {
+    this.abandon?.(reason)
+  }
+}
+
+/** Source: gRPC's retry design (A6). */
+export const attemptsKey = 'grpc-previous-rpc-attempts'

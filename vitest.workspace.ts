@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    projects: ['packages/*', 'plugins/*', 'examples/*'],
+    // A test that fails now and then is a defect, of the code or of the test.
+    retry: 0,
+  },
+})
