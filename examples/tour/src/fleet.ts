@@ -14,11 +14,14 @@ export interface Instance {
 /** Starts an instance and waits until it serves. */
 export async function startInstance(name: string, directory: string, port = 0): Promise<Instance> {
   const script = join(import.meta.dirname, 'instance.ts')
-  const child = spawn(process.execPath, [script, name, directory, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, name, directory, String(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)
   const lines = createInterface({ input: child.stdout })
   const first = once(lines, 'line').then(([line]) => line as string)
   const url = await Promise.race([first, ended])
-  if (typeof url !== 'string' || !url.startsWith('http')) throw new Error(`instance ${name} did not start: ${url}`)
+  if (typeof url !== 'string' || !url.startsWith('http'))
+    throw new Error(`instance ${name} did not start: ${url}`)
   return { name, url, process: child, ended }
 }

@@ -38,8 +38,11 @@ async function visit(): Promise<void> {
   const greeter = client.client(Greeter)
 
   title('Three processes of one service start, and register in a directory')
-  fleet.push(...(await Promise.all(['anna', 'ben', 'cleo'].map((name) => startInstance(name, directory)))))
-  for (const { name, url, process: child } of fleet) say(`${name.padEnd(5)} process ${child.pid} at ${url}`)
+  fleet.push(
+    ...(await Promise.all(['anna', 'ben', 'cleo'].map((name) => startInstance(name, directory)))),
+  )
+  for (const { name, url, process: child } of fleet)
+    say(`${name.padEnd(5)} process ${child.pid} at ${url}`)
 
   title('A client finds them and calls')
   const { text, by } = await greeter.hello({ name: 'Ada' }, { timeout: 2_000 })
@@ -99,7 +102,9 @@ function say(text: string): void {
 
 function spread(answers: ReadonlyMap<string, number>): string {
   const total = [...answers.values()].reduce((sum, count) => sum + count, 0)
-  const shares = [...answers].sort().map(([name, count]) => `${name} ${Math.round((100 * count) / total)} %`)
+  const shares = [...answers]
+    .sort()
+    .map(([name, count]) => `${name} ${Math.round((100 * count) / total)} %`)
   return `${total} answers: ${shares.join(', ')}`
 }
 

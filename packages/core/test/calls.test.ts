@@ -1,22 +1,30 @@
-import { currentContext, defineService, detach, Metadata, MicroError, unary } from '@micro/core'
+import {
+  currentContext,
+  defineService,
+  detach,
+  type Handlers,
+  Metadata,
+  MicroError,
+  unary,
+} from '@micro/core'
 import { readBadRequest } from '@micro/core/errors'
 import { memoryLogger } from '@micro/core/logger'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { awake, copies, Echo, networkWith, quietService } from './support/services.ts'
 
-const handlers = {
-  say: ({ text }: { text: string }) => ({ text }),
-  once: ({ text }: { text: string }) => ({ text }),
-  async *count({ to }: { to: number }) {
+const handlers: Handlers<typeof Echo.methods> = {
+  say: ({ text }) => ({ text }),
+  once: ({ text }) => ({ text }),
+  async *count({ to }) {
     for (let n = 1; n <= to; n++) yield n
   },
-  async sum(values: AsyncIterable<number>) {
+  async sum(values) {
     let sum = 0
     for await (const value of values) sum += value
     return sum
   },
-  async *chat(words: AsyncIterable<string>) {
+  async *chat(words) {
     for await (const word of words) yield `${word}!`
   },
 }
@@ -31,7 +39,10 @@ describe.each(copies)('calls in process, by %s', (copy) => {
   const started = async (over: Partial<typeof handlers> = {}) => {
     // A handler that never ends would hold the stop for the whole drain time.
     const shutdown = { signals: false, drain: 20 }
-    const service = quietService({ ...networkWith(copy), shutdown }).handle(Echo, { ...handlers, ...over })
+    const service = quietService({ ...networkWith(copy), shutdown }).handle(Echo, {
+      ...handlers,
+      ...over,
+    })
     await service.start()
     return service.client(Echo)
   }
@@ -39,7 +50,9 @@ describe.each(copies)('calls in process, by %s', (copy) => {
   test('all four kinds', async () => {
     const echo = await started()
     expect(await echo.say({ text: 'hi' })).toEqual({ text: 'hi' })
-    expect(await collect(echo.count({ to: 40 }))).toEqual(Array.from({ length: 40 }, (_, at) => at + 1))
+    expect(await collect(echo.count({ to: 40 }))).toEqual(
+      Array.from({ length: 40 }, (_, at) => at + 1),
+    )
     expect(await echo.sum([1, 2, 3])).toBe(6)
     expect(await collect(echo.chat(['a', 'b']))).toEqual(['a!', 'b!'])
   })
@@ -49,7 +62,9 @@ describe.each(copies)('calls in process, by %s', (copy) => {
     const service = quietService({ ...networkWith(copy), logger }).handle(Echo, {
       ...handlers,
       say: () => {
-        throw new MicroError('not_found', 'no such word', { details: [{ type: 'a.B', value: Uint8Array.of(1) }] })
+        throw new MicroError('not_found', 'no such word', {
+          details: [{ type: 'a.B', value: Uint8Array.of(1) }],
+        })
       },
       once: async () => {
         throw new Error('password is hunter2')
@@ -67,7 +82,9 @@ describe.each(copies)('calls in process, by %s', (copy) => {
     const hidden: unknown = await echo.once({ text: '' }).catch((error: unknown) => error)
     expect(hidden).toMatchObject({ code: 'internal', detail: 'internal error' })
     expect(JSON.stringify([String(hidden), (hidden as Error).stack])).not.toContain('hunter2')
-    expect(JSON.stringify(logger.lines.map(({ fields }) => String(fields['error'])))).toContain('hunter2')
+    expect(JSON.stringify(logger.lines.map(({ fields }) => String(fields['error'])))).toContain(
+      'hunter2',
+    )
   })
 
   test('metadata goes both ways, as copies', async () => {
@@ -99,17 +116,20 @@ describe.each(copies)('calls in process, by %s', (copy) => {
   test('a deadline ends the call, and the handler hears of it', async () => {
     let reason: unknown
     const echo = await started({
-      once: (_input: { text: string }) =>
+      once: () =>
         new Promise<{ text: string }>((_resolve, reject) => {
           const { signal } = currentContext()
           signal.addEventListener('abort', () => {
             reason = signal.reason
             reject(signal.reason)
           })
-        }) as never,
+        }),
     })
     const failure = awake(() => echo.once({ text: '' }, { timeout: 30 }))
-    await expect(failure).rejects.toMatchObject({ code: 'deadline_exceeded', origin: { method: 'once' } })
+    await expect(failure).rejects.toMatchObject({
+      code: 'deadline_exceeded',
+      origin: { method: 'once' },
+    })
     expect(MicroError.is(reason, 'deadline_exceeded')).toBe(true)
   })
 
@@ -127,16 +147,21 @@ describe.each(copies)('calls in process, by %s', (copy) => {
     const reason = Symbol('mine')
     controller.abort(reason)
     expect(await call.catch((error: unknown) => error)).toBe(reason)
-    expect(await echo.say({ text: '' }, { signal: controller.signal }).catch((error: unknown) => error)).toBe(reason)
+    expect(
+      await echo.say({ text: '' }, { signal: controller.signal }).catch((error: unknown) => error),
+    ).toBe(reason)
   })
 
-  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40])('refuses a timeout of %s', async (timeout) => {
-    const echo = await started()
-    await expect(echo.say({ text: '' }, { timeout })).rejects.toMatchObject({
-      code: 'invalid_argument',
-      detail: expect.stringContaining('timeout'),
-    })
-  })
+  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40])(
+    'refuses a timeout of %s',
+    async (timeout) => {
+      const echo = await started()
+      await expect(echo.say({ text: '' }, { timeout })).rejects.toMatchObject({
+        code: 'invalid_argument',
+        detail: expect.stringContaining('timeout'),
+      })
+    },
+  )
 
   test('schemas: every failing path is named, on both sides, for unary calls and streams', async () => {
     const Shop = defineService('shop', {
@@ -151,14 +176,18 @@ describe.each(copies)('calls in process, by %s', (copy) => {
     await service.start()
     const shop = service.client(Shop)
     expect(await shop.buy({ items: [{ price: 1 }], note: '' })).toEqual({ total: 1 })
-    const bad: unknown = await shop.buy({ items: [{ price: 1 }, { price: 'x' as never }], note: 3 as never }).catch((error: unknown) => error)
+    const bad: unknown = await shop
+      .buy({ items: [{ price: 1 }, { price: 'x' as never }], note: 3 as never })
+      .catch((error: unknown) => error)
     expect(bad).toMatchObject({ code: 'invalid_argument' })
     const fields = (bad as MicroError).details.flatMap(readBadRequest).map(({ field }) => field)
     expect(fields).toEqual(['items[1].price', 'note'])
-    await expect(shop.buy({ items: [{ price: 1 }, { price: 2 }], note: '' })).rejects.toMatchObject({
-      code: 'internal',
-      detail: expect.stringContaining('total'),
-    })
+    await expect(shop.buy({ items: [{ price: 1 }, { price: 2 }], note: '' })).rejects.toMatchObject(
+      {
+        code: 'internal',
+        detail: expect.stringContaining('total'),
+      },
+    )
   })
 
   test('nested calls inherit what is left of the time; detached ones do not', async () => {
@@ -209,7 +238,10 @@ test('an unknown method, and a service nobody serves, are refused by name', asyn
 
 test('an asynchronous schema is awaited, and what it transforms reaches the handler once', async () => {
   const Times = defineService('times', {
-    twice: unary({ input: z.object({ n: z.string().transform(async (text) => Number(text)) }), output: z.number() }),
+    twice: unary({
+      input: z.object({ n: z.string().transform(async (text) => Number(text)) }),
+      output: z.number(),
+    }),
   })
   const service = quietService(networkWith('codec')).handle(Times, { twice: ({ n }) => n * 2 })
   await service.start()

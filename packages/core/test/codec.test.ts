@@ -7,7 +7,8 @@ const type = { name: 'a message' }
 const json = jsonCodec().bind(type, 'application/json')
 const text = textCodec().bind(type, 'text/plain')
 const bytes = bytesCodec().bind(type, 'application/octet-stream')
-if (json === undefined || text === undefined || bytes === undefined) throw new Error('core codecs bind any type')
+if (json === undefined || text === undefined || bytes === undefined)
+  throw new Error('core codecs bind any type')
 const utf8 = (value: string): Uint8Array => new TextEncoder().encode(value)
 const code = (run: () => unknown): string => {
   try {
@@ -51,7 +52,9 @@ test('nesting up to the limit and brackets in strings are fine', () => {
   expect(json.decode(utf8(deep))).toBeDefined()
   const brackets = JSON.stringify({ text: `${'['.repeat(500)}\\"` })
   expect(json.decode(utf8(brackets))).toEqual(JSON.parse(brackets))
-  expect(json.decode(utf8('{"constructor":"a plain string"}'))).toEqual({ constructor: 'a plain string' })
+  expect(json.decode(utf8('{"constructor":"a plain string"}'))).toEqual({
+    constructor: 'a plain string',
+  })
 })
 
 test('invalid UTF-8 is refused, whatever bytes come', () => {
@@ -84,7 +87,10 @@ test('text and bytes carry their own type only, and bytes are copied', () => {
 })
 
 test('the first codec that can bind wins, by content-type and type', () => {
-  const special = { ...jsonCodec(), bind: (one: { descriptor?: unknown }) => (one.descriptor === 'p' ? json : undefined) }
+  const special = {
+    ...jsonCodec(),
+    bind: (one: { descriptor?: unknown }) => (one.descriptor === 'p' ? json : undefined),
+  }
   const set = createCodecSet([special, jsonCodec(), textCodec()])
   expect(set.contentTypesFor([type])).toEqual(['application/json', 'text/plain'])
   expect(set.bind({ name: 'p', descriptor: 'p' }, 'application/json')).toBe(json)

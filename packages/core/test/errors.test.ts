@@ -1,4 +1,11 @@
-import { badRequest, codeFromNumber, codes, codeToNumber, MicroError, readBadRequest } from '@micro/core/errors'
+import {
+  badRequest,
+  codeFromNumber,
+  codes,
+  codeToNumber,
+  MicroError,
+  readBadRequest,
+} from '@micro/core/errors'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -26,7 +33,14 @@ test('recognised by code, and across copies of the library', () => {
 })
 
 test('the message says code, detail and place; detail stays as given', () => {
-  const origin = { side: 'client', phase: 'connect', service: 'cart', method: 'add', node: 'cart-1', attempts: 3 } as const
+  const origin = {
+    side: 'client',
+    phase: 'connect',
+    service: 'cart',
+    method: 'add',
+    node: 'cart-1',
+    attempts: 3,
+  } as const
   const error = new MicroError('unavailable', "it's down: refused, twice\nreally", { origin })
   expect(error.detail).toBe("it's down: refused, twice\nreally")
   expect(error.message).toBe(
@@ -35,9 +49,18 @@ test('the message says code, detail and place; detail stays as given', () => {
 })
 
 test('with() replaces facts and keeps the original as the cause', () => {
-  const error = new MicroError('aborted', 'conflict', { metadata: { 'x-key': '1' }, processed: 'no', retryAfter: 5 })
+  const error = new MicroError('aborted', 'conflict', {
+    metadata: { 'x-key': '1' },
+    processed: 'no',
+    retryAfter: 5,
+  })
   const changed = error.with({ processed: 'yes' })
-  expect(changed).toMatchObject({ code: 'aborted', detail: 'conflict', processed: 'yes', retryAfter: 5 })
+  expect(changed).toMatchObject({
+    code: 'aborted',
+    detail: 'conflict',
+    processed: 'yes',
+    retryAfter: 5,
+  })
   expect(changed.metadata.get('x-key')).toBe('1')
   expect(changed.cause).toBe(error)
 })
@@ -45,7 +68,12 @@ test('with() replaces facts and keeps the original as the cause', () => {
 test('bad-request details survive encoding, with any text and any number of fields', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.record({ field: fc.string({ unit: 'grapheme' }), description: fc.string({ unit: 'grapheme', maxLength: 300 }) })),
+      fc.array(
+        fc.record({
+          field: fc.string({ unit: 'grapheme' }),
+          description: fc.string({ unit: 'grapheme', maxLength: 300 }),
+        }),
+      ),
       (fields) => {
         expect(readBadRequest(badRequest(fields))).toEqual(fields)
       },

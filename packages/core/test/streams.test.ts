@@ -41,7 +41,8 @@ describe.each(copies)('streams in process, by %s', (copy) => {
       async *chat(words) {
         try {
           for await (const word of words) {
-            if (word === 'hang') await new Promise((_resolve, reject) => currentContext().onCancel(reject))
+            if (word === 'hang')
+              await new Promise((_resolve, reject) => currentContext().onCancel(reject))
             yield word
           }
         } finally {
@@ -87,7 +88,8 @@ describe.each(copies)('streams in process, by %s', (copy) => {
     const controller = new AbortController()
     const reason = { mine: true }
     const reading = (async () => {
-      for await (const _word of echo.chat(['a', 'hang'], { signal: controller.signal })) controller.abort(reason)
+      for await (const _word of echo.chat(['a', 'hang'], { signal: controller.signal }))
+        controller.abort(reason)
     })()
     expect(await reading.catch((error: unknown) => error)).toBe(reason)
     await untilEnded(1)
@@ -119,7 +121,10 @@ describe.each(copies)('streams in process, by %s', (copy) => {
 
   test('a handler error reaches the caller of a client stream', async () => {
     const { echo } = await observed()
-    await expect(echo.sum([1, -1])).rejects.toMatchObject({ code: 'invalid_argument', detail: 'negative' })
+    await expect(echo.sum([1, -1])).rejects.toMatchObject({
+      code: 'invalid_argument',
+      detail: 'negative',
+    })
   })
 
   test('silence of the server beyond the idle timeout ends a stream', async () => {

@@ -17,7 +17,10 @@ export function fromFileSystem(cause: unknown, path: string): MicroError {
   if (MicroError.is(cause)) return cause
   const { code } = cause as { code?: string }
   const mapped = codes[code ?? ''] ?? 'unavailable'
-  const fix = mapped === 'failed_precondition' ? ': a file stands where a directory must be; see option directory' : ''
+  const fix =
+    mapped === 'failed_precondition'
+      ? ': a file stands where a directory must be; see option directory'
+      : ''
   return new MicroError(mapped, `${path}: ${code ?? String(cause)}${fix}`, { cause })
 }
 

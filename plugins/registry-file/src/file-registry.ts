@@ -71,7 +71,10 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
       validateNode(node)
       const ttl = registerOptions?.ttl ?? defaultTtl
       if (!(ttl > 0 && ttl <= 2 ** 31 - 1)) {
-        throw new MicroError('invalid_argument', `ttl: ${ttl}; give milliseconds from 1 to 2^31 - 1`)
+        throw new MicroError(
+          'invalid_argument',
+          `ttl: ${ttl}; give milliseconds from 1 to 2^31 - 1`,
+        )
       }
       await ready(registerOptions)
       await reach(() => writeRecord(settings.root, { node, expires: Date.now() + ttl }))
@@ -79,7 +82,10 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
 
     async deregister(node, callOptions) {
       if (![node.service, node.id].every((name) => namePattern.test(name))) {
-        throw new MicroError('invalid_argument', 'service and id are names of letters, digits, "_", "." and "-"')
+        throw new MicroError(
+          'invalid_argument',
+          'service and id are names of letters, digits, "_", "." and "-"',
+        )
       }
       await ready(callOptions)
       await reach(() => rm(pathOf(settings.root, node), { force: true }))
@@ -88,7 +94,10 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
     async list(listOptions) {
       await ready(listOptions)
       const living = await reach(() => scan(settings, { files: new Map() }))
-      return select([...living.values()].map(({ node }) => node), listOptions?.service)
+      return select(
+        [...living.values()].map(({ node }) => node),
+        listOptions?.service,
+      )
     },
 
     async watch(listOptions) {

@@ -4,7 +4,7 @@ import { runInRoot } from '@micro/core/context'
 import type { Node, RegistryEvent } from '@micro/core/registry'
 import type { Settings } from './options.ts'
 import type { StoredNode } from './record-file.ts'
-import { sameNode, type ScanMemory, scan } from './scan.ts'
+import { type ScanMemory, sameNode, scan } from './scan.ts'
 
 /** Looks at the directory for all watchers of one registry, and tells what has changed. */
 export interface Observer {
@@ -15,7 +15,10 @@ export interface Observer {
   readonly failure: unknown
 }
 
-export function createObserver(settings: Settings, onEvent: (event: RegistryEvent) => void): Observer {
+export function createObserver(
+  settings: Settings,
+  onEvent: (event: RegistryEvent) => void,
+): Observer {
   const memory: ScanMemory = { files: new Map() }
   let known = new Map<string, StoredNode>()
   let running: Promise<void> | undefined
@@ -65,14 +68,20 @@ export function createObserver(settings: Settings, onEvent: (event: RegistryEven
     clearTimeout(timer)
     listen()
     // The next record to lapse is told of at its time, not at the next poll.
-    const nextExpiry = Math.min(...[...known.values()].map(({ expires }) => expires - Date.now() + 1))
+    const nextExpiry = Math.min(
+      ...[...known.values()].map(({ expires }) => expires - Date.now() + 1),
+    )
     const wait = Math.max(1, Math.min(settings.pollInterval, nextExpiry))
     timer = unrefTimer(setTimeout(() => void refresh(), wait))
   }
   const listen = (): void => {
     if (!settings.useFileEvents || events !== undefined) return
     try {
-      const watcher = watch(settings.root, { recursive: true, persistent: false }, () => void refresh())
+      const watcher = watch(
+        settings.root,
+        { recursive: true, persistent: false },
+        () => void refresh(),
+      )
       const forget = (): void => {
         watcher.close()
         if (events === watcher) events = undefined

@@ -42,7 +42,10 @@ export function settle(options: FileRegistryOptions): Settings {
   const maxRecordSize = options.maxRecordSize ?? 1_048_576
   if (directory === '') throw invalid('directory', 'is empty; give a path')
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(namespace)) {
-    throw invalid('namespace', `${JSON.stringify(namespace)}; use letters, digits, "_", "." and "-"`)
+    throw invalid(
+      'namespace',
+      `${JSON.stringify(namespace)}; use letters, digits, "_", "." and "-"`,
+    )
   }
   if (!(pollInterval >= 10 && pollInterval <= 3_600_000)) {
     throw invalid('pollInterval', `${pollInterval}; give milliseconds from 10 to 3,600,000`)

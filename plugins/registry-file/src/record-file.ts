@@ -53,7 +53,12 @@ export async function writeRecord(root: string, { node, expires }: StoredNode): 
 }
 
 /** `undefined` for a file that is gone, too large, or not a record that belongs where it lies. */
-export async function readRecord(path: string, service: string, id: string, limit: number): Promise<StoredNode | undefined> {
+export async function readRecord(
+  path: string,
+  service: string,
+  id: string,
+  limit: number,
+): Promise<StoredNode | undefined> {
   try {
     const found = await stat(path)
     if (!found.isFile() || found.size > limit) return undefined
@@ -72,7 +77,12 @@ export async function readRecord(path: string, service: string, id: string, limi
  * Removes a record whose time has long passed. It is moved aside first and looked at once more: had
  * its owner renewed it in that moment, it is put back.
  */
-export async function removeLapsed(root: string, path: string, node: Pick<Node, 'id' | 'service'>, now: number): Promise<void> {
+export async function removeLapsed(
+  root: string,
+  path: string,
+  node: Pick<Node, 'id' | 'service'>,
+  now: number,
+): Promise<void> {
   const aside = join(root, node.service, `${temporaryPrefix}${node.id}.${randomUUID()}`)
   try {
     await rename(path, aside)

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import type { Node } from '@micro/core/registry'
 import { isMissing } from './errors.ts'
 import type { Settings } from './options.ts'
-import { idOf, isRecord, readRecord, removeLapsed, removeLeftover, type StoredNode } from './record-file.ts'
+import {
+  idOf,
+  isRecord,
+  readRecord,
+  removeLapsed,
+  removeLeftover,
+  type StoredNode,
+} from './record-file.ts'
 
 /** What a scan remembers, so that the next one reads only files that have changed. */
 export interface ScanMemory {
@@ -14,7 +21,10 @@ export interface ScanMemory {
 const grace = 15_000
 
 /** The living nodes of all services, by path; files that no one needs any more are removed. */
-export async function scan(settings: Settings, memory: ScanMemory): Promise<Map<string, StoredNode>> {
+export async function scan(
+  settings: Settings,
+  memory: ScanMemory,
+): Promise<Map<string, StoredNode>> {
   const living = new Map<string, StoredNode>()
   const seen = new Set<string>()
   for (const service of await directories(settings.root)) {
@@ -29,7 +39,8 @@ export async function scan(settings: Settings, memory: ScanMemory): Promise<Map<
       const stored = await remembered(path, service, idOf(name), settings, memory)
       if (stored === undefined) continue
       if (stored.expires > now) living.set(path, stored)
-      else if (stored.expires + grace < now) await removeLapsed(settings.root, path, stored.node, now)
+      else if (stored.expires + grace < now)
+        await removeLapsed(settings.root, path, stored.node, now)
     }
   }
   for (const path of memory.files.keys()) if (!seen.has(path)) memory.files.delete(path)

@@ -25,7 +25,10 @@ const open = (options: FileRegistryOptions = {}): Registry => {
   return registry
 }
 /** Reads events until `enough` says so of what they add up to. */
-const follow = async (watcher: RegistryWatcher, enough: (nodes: Map<string, Node>, event: RegistryEvent) => boolean) => {
+const follow = async (
+  watcher: RegistryWatcher,
+  enough: (nodes: Map<string, Node>, event: RegistryEvent) => boolean,
+) => {
   const nodes = new Map<string, Node>()
   for (;;) {
     const { value: event, done } = await watcher.next()
@@ -71,7 +74,9 @@ describe.each([{}, { useFileEvents: false, pollInterval: 20 }])('with %o', (opti
 
   test('the record of a process that was killed lapses with its ttl', async () => {
     const script = join(import.meta.dirname, 'register-and-wait.ts')
-    const child = spawn(process.execPath, [script, directory, 'crashed', '1500'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [script, directory, 'crashed', '1500'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     try {
       await once(child.stdout, 'data')
       await using watcher = await open(options).watch({ service: 'greeter' })
@@ -103,7 +108,9 @@ test('after a burst by three processes, watchers hold the last state', async () 
   const children = ['x', 'y', 'z'].map((prefix) =>
     spawn(process.execPath, [script, directory, prefix, '200'], { stdio: 'inherit' }),
   )
-  const exits = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number))
+  const exits = await Promise.all(
+    children.map(async (child) => (await once(child, 'exit'))[0] as number),
+  )
   expect(exits).toEqual([0, 0, 0])
   const present = await open().list()
   const byId = (nodes: Iterable<Node>) => [...nodes].sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -131,9 +138,22 @@ test('foreign, torn and huge files are passed over, and hide nothing', async () 
   await registry.register(makeNode('good'))
   await writeFile(record('torn'), '{"schema":1,"id":"torn"')
   await writeFile(record('text'), 'hello')
-  await writeFile(record('old'), JSON.stringify({ ...makeNode('old'), schema: 0, expires: Date.now() + 10_000 }))
-  await writeFile(record('liar'), JSON.stringify({ ...makeNode('other'), expires: Date.now() + 10_000 }))
-  await writeFile(record('huge'), JSON.stringify({ ...makeNode('huge'), version: 'v'.repeat(3_000), expires: Date.now() + 10_000 }))
+  await writeFile(
+    record('old'),
+    JSON.stringify({ ...makeNode('old'), schema: 0, expires: Date.now() + 10_000 }),
+  )
+  await writeFile(
+    record('liar'),
+    JSON.stringify({ ...makeNode('other'), expires: Date.now() + 10_000 }),
+  )
+  await writeFile(
+    record('huge'),
+    JSON.stringify({
+      ...makeNode('huge'),
+      version: 'v'.repeat(3_000),
+      expires: Date.now() + 10_000,
+    }),
+  )
   await writeFile(record('eternal'), JSON.stringify(makeNode('eternal')))
   await mkdir(record('directory'))
   await writeFile(join(directory, 'micro', 'a file'), 'not a service')
@@ -150,14 +170,19 @@ test('leftovers of crashed writers and long-lapsed records are removed, young on
   await writeFile(join(service, '.old.tmp'), 'x')
   const longAgo = new Date(Date.now() - 120_000)
   await utimes(join(service, '.old.tmp'), longAgo, longAgo)
-  await writeFile(record('lapsed'), JSON.stringify({ ...makeNode('lapsed'), expires: Date.now() - 60_000 }))
+  await writeFile(
+    record('lapsed'),
+    JSON.stringify({ ...makeNode('lapsed'), expires: Date.now() - 60_000 }),
+  )
   await registry.list()
   expect((await readdir(service)).sort()).toEqual(['.young.tmp', 'good.json'])
 })
 
 test('the file is the record and its expiry, for its user only', async () => {
   await open().register(makeNode('a'), { ttl: 5_000 })
-  const { expires, ...node } = JSON.parse(await readFile(record('a'), 'utf8')) as Node & { expires: number }
+  const { expires, ...node } = JSON.parse(await readFile(record('a'), 'utf8')) as Node & {
+    expires: number
+  }
   expect(node).toEqual(makeNode('a'))
   expect(expires - Date.now()).toBeGreaterThan(0)
   expect(expires - Date.now()).toBeLessThanOrEqual(5_000)
@@ -169,18 +194,25 @@ test.each([
   [{ ...makeNode('a'), weight: -1 }, 'weight must'],
   [{ ...makeNode('a'), endpoints: [{}] as never }, 'endpoints must'],
 ])('refuses a malformed node: %o', async (node, why) => {
-  await expect(open().register(node)).rejects.toMatchObject({ code: 'invalid_argument', detail: expect.stringContaining(why) })
+  await expect(open().register(node)).rejects.toMatchObject({
+    code: 'invalid_argument',
+    detail: expect.stringContaining(why),
+  })
 })
 
 test('deregistering cannot leave the directory, and an unknown node is no error', async () => {
   await writeFile(join(directory, 'precious.json'), 'x')
-  await expect(open().deregister({ service: '..', id: '../precious' })).rejects.toMatchObject({ code: 'invalid_argument' })
+  await expect(open().deregister({ service: '..', id: '../precious' })).rejects.toMatchObject({
+    code: 'invalid_argument',
+  })
   await open().deregister({ service: 'greeter', id: 'unknown' })
   expect(await readFile(join(directory, 'precious.json'), 'utf8')).toBe('x')
 })
 
 test.each([0, -5, Number.NaN, Number.POSITIVE_INFINITY])('refuses a ttl of %s', async (ttl) => {
-  await expect(open().register(makeNode('a'), { ttl })).rejects.toMatchObject({ code: 'invalid_argument' })
+  await expect(open().register(makeNode('a'), { ttl })).rejects.toMatchObject({
+    code: 'invalid_argument',
+  })
 })
 
 test.each([
@@ -224,5 +256,8 @@ test('close is idempotent and final, and ends watches', async () => {
   await registry.close()
   await registry.close()
   expect((await pending).done).toBe(true)
-  await expect(registry.list()).rejects.toMatchObject({ code: 'failed_precondition', detail: 'registry "file" is closed' })
+  await expect(registry.list()).rejects.toMatchObject({
+    code: 'failed_precondition',
+    detail: 'registry "file" is closed',
+  })
 })

@@ -8,6 +8,8 @@ export function makeNode(id: string, service = 'greeter'): Node {
     version: '1.0.0',
     weight: 1,
     labels: {},
-    endpoints: [{ transport: 'http', url: 'http://127.0.0.1:1', contentTypes: ['application/json'] }],
+    endpoints: [
+      { transport: 'http', url: 'http://127.0.0.1:1', contentTypes: ['application/json'] },
+    ],
   }
 }

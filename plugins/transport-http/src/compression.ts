@@ -24,7 +24,11 @@ export function compress(data: Uint8Array): Promise<Buffer> {
 export function requireEncoding(encoding: string | undefined, header: string): boolean {
   if (encoding === undefined || encoding === '' || encoding === 'identity') return false
   if (encoding === 'gzip') return true
-  throw new MicroError('unimplemented', `${header} "${encoding.slice(0, 40)}" is not known; use gzip or identity`, {
-    processed: 'no',
-  })
+  throw new MicroError(
+    'unimplemented',
+    `${header} "${encoding.slice(0, 40)}" is not known; use gzip or identity`,
+    {
+      processed: 'no',
+    },
+  )
 }

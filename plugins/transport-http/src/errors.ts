@@ -1,5 +1,5 @@
 import { type Code, codes, type ErrorDetail, MicroError, type Processed } from '@micro/core/errors'
-import { Metadata } from '@micro/core/metadata'
+import type { Metadata } from '@micro/core/metadata'
 
 /** HTTP status of an error answer. Source: connectrpc.com/docs/protocol, "Error Codes". */
 const statuses: Readonly<Record<Code, number>> = {
@@ -67,16 +67,24 @@ export function errorToJson(error: MicroError): Record<string, unknown> {
 export function errorFromJson(
   json: unknown,
   fallback: Code,
-  facts: { readonly metadata?: Metadata; readonly processed: Processed; readonly retryAfter?: number | undefined },
+  facts: {
+    readonly metadata?: Metadata
+    readonly processed: Processed
+    readonly retryAfter?: number | undefined
+  },
 ): MicroError {
   const { code, message, details } =
     typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {}
   const name = code === 'canceled' ? 'cancelled' : code
   const known = codes.find((one) => one === name) ?? fallback
-  return new MicroError(known, typeof message === 'string' ? message : 'the server gave no message', {
-    details: Array.isArray(details) ? details.flatMap(readDetail) : [],
-    ...facts,
-  })
+  return new MicroError(
+    known,
+    typeof message === 'string' ? message : 'the server gave no message',
+    {
+      details: Array.isArray(details) ? details.flatMap(readDetail) : [],
+      ...facts,
+    },
+  )
 }
 
 function readDetail(detail: unknown): ErrorDetail[] {
@@ -94,27 +102,46 @@ export function fromTransport(cause: unknown, address: string, sent: boolean): M
   const refused = code === 'ERR_HTTP2_STREAM_ERROR' && String(message).includes('REFUSED_STREAM')
   const what = typeof code === 'string' ? code : String(message ?? cause)
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') {
-    return new MicroError('resource_exhausted', `the headers of ${address} exceed maxHeaderSize`, { cause })
+    return new MicroError('resource_exhausted', `the headers of ${address} exceed maxHeaderSize`, {
+      cause,
+    })
   }
-  return new MicroError('unavailable', `${sent ? 'the connection broke' : 'cannot connect'} to ${address}: ${what}`, {
-    cause,
-    processed: sent && !refused ? 'unknown' : 'no',
-    origin: { side: 'client', phase: sent ? 'wait' : 'connect' },
-  })
+  return new MicroError(
+    'unavailable',
+    `${sent ? 'the connection broke' : 'cannot connect'} to ${address}: ${what}`,
+    {
+      cause,
+      processed: sent && !refused ? 'unknown' : 'no',
+      origin: { side: 'client', phase: sent ? 'wait' : 'connect' },
+    },
+  )
 }
 
 /** What `listen` throws. */
 export function fromListen(cause: unknown, address: string): MicroError {
   const { code } = cause as { code?: string }
   if (code === 'EADDRINUSE') {
-    return new MicroError('already_exists', `${address} is in use: choose another port, or 0 for any`, { cause })
+    return new MicroError(
+      'already_exists',
+      `${address} is in use: choose another port, or 0 for any`,
+      { cause },
+    )
   }
   if (code === 'EACCES') {
-    return new MicroError('permission_denied', `${address} may not be listened on: choose a port above 1023`, { cause })
+    return new MicroError(
+      'permission_denied',
+      `${address} may not be listened on: choose a port above 1023`,
+      { cause },
+    )
   }
-  return new MicroError('unavailable', `cannot listen on ${address}: ${code ?? String(cause)}`, { cause })
+  return new MicroError('unavailable', `cannot listen on ${address}: ${code ?? String(cause)}`, {
+    cause,
+  })
 }
 
 export function tooLarge(limit: number, side: string): MicroError {
-  return new MicroError('resource_exhausted', `the ${side} exceeds maxMessageSize of ${limit} bytes`)
+  return new MicroError(
+    'resource_exhausted',
+    `the ${side} exceeds maxMessageSize of ${limit} bytes`,
+  )
 }

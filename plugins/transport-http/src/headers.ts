@@ -1,5 +1,5 @@
-import { Metadata } from '@micro/core/metadata'
 import { MicroError } from '@micro/core/errors'
+import type { Metadata } from '@micro/core/metadata'
 
 /** Set when the call was refused before any handler saw it, so that it may be made again elsewhere. */
 export const processedHeader = 'micro-processed'

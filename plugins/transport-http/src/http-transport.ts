@@ -26,9 +26,13 @@ export function httpTransport(options: HttpTransportOptions = {}): Transport {
     },
     dial(endpoint, { node }) {
       if (!URL.canParse(endpoint.url)) {
-        throw new MicroError('invalid_argument', `node ${node} announces the URL "${endpoint.url}", which is none`, {
-          processed: 'no',
-        })
+        throw new MicroError(
+          'invalid_argument',
+          `node ${node} announces the URL "${endpoint.url}", which is none`,
+          {
+            processed: 'no',
+          },
+        )
       }
       return new HttpConnection(endpoint.url, settings)
     },

@@ -95,7 +95,9 @@ export function settle(options: HttpTransportOptions): Settings {
       throw invalid(name, `unknown option; known are ${Object.keys(defaults).join(', ')}`)
     }
   }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  )
   const settings: Settings = { ...defaults, ...given }
   whole('port', settings.port, 0, 65_535)
   whole('maxMessageSize', settings.maxMessageSize, 1, 2 ** 31 - 1)

@@ -1,7 +1,15 @@
-import { bidiStream, clientStream, createService, defineService, serverStream, unary, MicroError } from '@micro/core'
+import {
+  bidiStream,
+  clientStream,
+  createService,
+  defineService,
+  MicroError,
+  serverStream,
+  unary,
+} from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { memoryRegistry } from '@micro/core/registry'
-import { httpTransport, type HttpTransportOptions } from '@micro/plugin-transport-http'
+import { type HttpTransportOptions, httpTransport } from '@micro/plugin-transport-http'
 import { afterEach, describe, expect, test } from 'vitest'
 
 const Echo = defineService('echo', {
@@ -19,21 +27,34 @@ afterEach(async () => {
 
 async function pair(options: HttpTransportOptions = {}) {
   const registry = memoryRegistry()
-  const base = { logger: memoryLogger(), registry, shutdown: { signals: false, spread: 0, drain: 100 } }
+  const base = {
+    logger: memoryLogger(),
+    registry,
+    shutdown: { signals: false, spread: 0, drain: 100 },
+  }
   const aborted = Promise.withResolvers<unknown>()
-  const server = createService({ ...base, name: 'server', transports: [httpTransport(options)] }).handle(Echo, {
+  const server = createService({
+    ...base,
+    name: 'server',
+    transports: [httpTransport(options)],
+  }).handle(Echo, {
     say: ({ text }, context) => {
       context.headers.set('x-answer', 'h')
       context.trailers.set('x-end', 't')
       return { text: text + (context.metadata.get('x-tenant') ?? '') }
     },
     fail: (code) => {
-      throw new MicroError(code as 'not_found', 'why', { details: [{ type: 'a.B', value: Uint8Array.of(1, 2) }] })
+      throw new MicroError(code as 'not_found', 'why', {
+        details: [{ type: 'a.B', value: Uint8Array.of(1, 2) }],
+      })
     },
-    hang: (_input, context) => new Promise((_resolve, reject) => context.onCancel((reason) => {
-      aborted.resolve(reason)
-      reject(reason)
-    })),
+    hang: (_input, context) =>
+      new Promise((_resolve, reject) =>
+        context.onCancel((reason) => {
+          aborted.resolve(reason)
+          reject(reason)
+        }),
+      ),
     async *count({ to }) {
       for (let n = 1; n <= to; n++) yield n
     },
@@ -70,7 +91,11 @@ describe.each([
     const seen: (string | undefined)[] = []
     const answer = await echo.say(
       { text: 'hi ' },
-      { metadata: { 'x-tenant': 'acme' }, onHeaders: (h) => seen.push(h.get('x-answer')), onTrailers: (t) => seen.push(t.get('x-end')) },
+      {
+        metadata: { 'x-tenant': 'acme' },
+        onHeaders: (h) => seen.push(h.get('x-answer')),
+        onTrailers: (t) => seen.push(t.get('x-end')),
+      },
     )
     expect(answer).toEqual({ text: 'hi acme' })
     expect(seen).toEqual(['h', 't'])
@@ -83,12 +108,19 @@ describe.each([
   })
   test('errors with details', async () => {
     const { echo } = await pair(options)
-    await expect(echo.fail('cancelled')).rejects.toMatchObject({ code: 'cancelled', detail: 'why', processed: 'yes', details: [{ type: 'a.B', value: Uint8Array.of(1, 2) }] })
+    await expect(echo.fail('cancelled')).rejects.toMatchObject({
+      code: 'cancelled',
+      detail: 'why',
+      processed: 'yes',
+      details: [{ type: 'a.B', value: Uint8Array.of(1, 2) }],
+    })
     await expect(echo.fail('data_loss')).rejects.toMatchObject({ code: 'data_loss' })
   })
   test('deadline and cancellation reach the handler', async () => {
     const one = await pair(options)
-    await expect(one.echo.hang(undefined, { timeout: 50 })).rejects.toMatchObject({ code: 'deadline_exceeded' })
+    await expect(one.echo.hang(undefined, { timeout: 50 })).rejects.toMatchObject({
+      code: 'deadline_exceeded',
+    })
     expect(await one.aborted).toBeInstanceOf(MicroError)
     const two = await pair(options)
     const controller = new AbortController()

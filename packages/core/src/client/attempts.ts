@@ -38,9 +38,13 @@ export class Attempts extends Context implements PolicyCall {
     policy: Policy,
   ) {
     if (timeout !== undefined && !(timeout > 0 && timeout <= longestTimeout)) {
-      throw new MicroError('invalid_argument', `timeout: ${timeout}; give milliseconds above 0 and at most ${longestTimeout}`, {
-        processed: 'no',
-      })
+      throw new MicroError(
+        'invalid_argument',
+        `timeout: ${timeout}; give milliseconds above 0 and at most ${longestTimeout}`,
+        {
+          processed: 'no',
+        },
+      )
     }
     super(parent, { timeout, signal: options.signal })
     this.info = info
@@ -115,7 +119,8 @@ export class Attempts extends Context implements PolicyCall {
     if (this.cancelled) {
       // Whatever came of the attempt, the call had been given up. A node that let the deadline pass
       // may hang; one whose caller went away has done nothing wrong.
-      if (route !== undefined) this.#noteFailure(route, MicroError.is(this.reason, 'deadline_exceeded'), false)
+      if (route !== undefined)
+        this.#noteFailure(route, MicroError.is(this.reason, 'deadline_exceeded'), false)
       return { error: this.#cancellation() }
     }
     const error = this.#located(cause)
@@ -176,7 +181,9 @@ export class Attempts extends Context implements PolicyCall {
     const error = MicroError.is(cause)
       ? cause
       : new MicroError('unknown', cause instanceof Error ? cause.message : String(cause), { cause })
-    return error.with({ origin: this.#origin(error.processed === 'yes' ? 'server' : 'client', error.origin?.phase) })
+    return error.with({
+      origin: this.#origin(error.processed === 'yes' ? 'server' : 'client', error.origin?.phase),
+    })
   }
 
   /** The reason as the caller should see it: that of its own signal untouched, ours with the place. */

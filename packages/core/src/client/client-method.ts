@@ -90,9 +90,13 @@ export function decodeAnswer(
     return codecs.output.decode(body)
   } catch (cause) {
     const why = MicroError.is(cause) ? cause.detail : String(cause)
-    throw new MicroError('internal', `the answer of ${call.service}/${call.method} does not decode: ${why}`, {
-      cause,
-      processed: 'yes',
-    })
+    throw new MicroError(
+      'internal',
+      `the answer of ${call.service}/${call.method} does not decode: ${why}`,
+      {
+        cause,
+        processed: 'yes',
+      },
+    )
   }
 }

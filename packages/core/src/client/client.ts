@@ -4,7 +4,7 @@ import type { Method, Methods, ServiceDefinition } from '../definition/definitio
 import type { Metadata, MetadataInit } from '../metadata/metadata.ts'
 import type { Middleware } from '../middleware/middleware.ts'
 import type { Policy } from '../policy/policy.ts'
-import type { Router, RouteQuery } from '../router/router.ts'
+import type { RouteQuery, Router } from '../router/router.ts'
 import type { Selector } from '../selector/selector.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { EjectionOptions } from './ejection.ts'
@@ -32,17 +32,21 @@ export interface CallOptions extends AbortOptions {
 }
 
 /** The function that calls one method. */
-export type ClientMethod<M> = M extends Method<infer Kind, infer In, infer _Parsed, infer _Returned, infer Out>
-  ? {
-      unary: (input: In, options?: CallOptions) => Promise<Out>
-      server_stream: (input: In, options?: CallOptions) => AsyncIterableIterator<Out>
-      client_stream: (input: AsyncIterable<In> | Iterable<In>, options?: CallOptions) => Promise<Out>
-      bidi_stream: (
-        input: AsyncIterable<In> | Iterable<In>,
-        options?: CallOptions,
-      ) => AsyncIterableIterator<Out>
-    }[Kind]
-  : never
+export type ClientMethod<M> =
+  M extends Method<infer Kind, infer In, infer _Parsed, infer _Returned, infer Out>
+    ? {
+        unary: (input: In, options?: CallOptions) => Promise<Out>
+        server_stream: (input: In, options?: CallOptions) => AsyncIterableIterator<Out>
+        client_stream: (
+          input: AsyncIterable<In> | Iterable<In>,
+          options?: CallOptions,
+        ) => Promise<Out>
+        bidi_stream: (
+          input: AsyncIterable<In> | Iterable<In>,
+          options?: CallOptions,
+        ) => AsyncIterableIterator<Out>
+      }[Kind]
+    : never
 
 /** A typed client: one function per method of the definition. */
 export type ServiceClient<M extends Methods> = { readonly [K in keyof M]: ClientMethod<M[K]> }

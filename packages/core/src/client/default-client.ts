@@ -1,6 +1,6 @@
 import { requireContract } from '../component/contract.ts'
-import { type Awaitable, isPromise } from '../component/promises.ts'
 import { createLifecycle } from '../component/lifecycle.ts'
+import { type Awaitable, isPromise } from '../component/promises.ts'
 import { currentContext } from '../context/ambient.ts'
 import type { Methods, ServiceDefinition } from '../definition/definition.ts'
 import { MicroError } from '../errors/micro-error.ts'
@@ -8,7 +8,13 @@ import type { Logger } from '../logger/logger.ts'
 import { type Call, composeMiddleware } from '../middleware/middleware.ts'
 import { validate } from '../schema/validate.ts'
 import { type Attempts, beginCall } from './attempts.ts'
-import type { CallOptions, Client, ClientOptions, ServiceClient, ServiceClientOptions } from './client.ts'
+import type {
+  CallOptions,
+  Client,
+  ClientOptions,
+  ServiceClient,
+  ServiceClientOptions,
+} from './client.ts'
 import { ClientMethodInfo } from './client-method.ts'
 import { createConnectionPool } from './connection-pool.ts'
 import { attemptStream, onlyAnswer } from './stream-call.ts'
@@ -28,7 +34,9 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
   requireContract(router, 'router/0')
   requireContract(selector, 'selector/0')
 
-  const pool = createConnectionPool(options, (error) => logger.log('warn', 'a connection did not close', { error }))
+  const pool = createConnectionPool(options, (error) =>
+    logger.log('warn', 'a connection did not close', { error }),
+  )
   const targets = new Map<string, Target>()
   const lifecycle = createLifecycle({
     label: 'client',
@@ -82,7 +90,12 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
       let call: Attempts | undefined
       try {
         open()
-        call = beginCall(info, callOptions, callOptions.timeout ?? info.timeout ?? defaultTimeout, policy)
+        call = beginCall(
+          info,
+          callOptions,
+          callOptions.timeout ?? info.timeout ?? defaultTimeout,
+          policy,
+        )
         const checked = checkInput(info, input)
         const begun = call
         // The attempts finish the context themselves; only what runs around them can miss that.
@@ -109,7 +122,11 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
         call = beginCall(info, callOptions, timeout, policy, parent)
         try {
           if (info.kind === 'server_stream') await checkInput(info, input)
-          yield* (await dispatch(call, checkedStream(info, input), attemptStream)) as AsyncIterable<unknown>
+          yield* (await dispatch(
+            call,
+            checkedStream(info, input),
+            attemptStream,
+          )) as AsyncIterable<unknown>
         } finally {
           call.finish()
         }
@@ -150,14 +167,19 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
   const checkedStream = (info: ClientMethodInfo, input: unknown): unknown => {
     if (info.kind === 'server_stream') return input
     if (!isIterable(input)) {
-      throw new MicroError('invalid_argument', `${info.input.name}: give an AsyncIterable or Iterable of messages`, {
-        processed: 'no',
-      })
+      throw new MicroError(
+        'invalid_argument',
+        `${info.input.name}: give an AsyncIterable or Iterable of messages`,
+        {
+          processed: 'no',
+        },
+      )
     }
     return info.input.schema === undefined ? input : checkEach(info, input, checkInput)
   }
   const open = (): void => {
-    if (lifecycle.closed) throw new MicroError('failed_precondition', 'the client is closed', { processed: 'no' })
+    if (lifecycle.closed)
+      throw new MicroError('failed_precondition', 'the client is closed', { processed: 'no' })
   }
   const makers = { unary, server_stream: stream, bidi_stream: stream, client_stream: clientStream }
 
@@ -169,7 +191,10 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
     [Symbol.asyncDispose]: () => lifecycle.close(),
     health: () => ({ status: lifecycle.closed ? 'down' : 'up' }),
 
-    client<M extends Methods>(definition: ServiceDefinition<M>, clientOptions: ServiceClientOptions = {}) {
+    client<M extends Methods>(
+      definition: ServiceDefinition<M>,
+      clientOptions: ServiceClientOptions = {},
+    ) {
       const target = targetFor(clientOptions.service ?? definition.name, clientOptions)
       const defaults = clientOptions.defaults ?? noOptions
       const made: Record<string, Invoke> = Object.create(null)

@@ -1,6 +1,6 @@
 import { jitter, unrefTimer } from '../component/timing.ts'
-import { Context, rootContext } from '../context/context.ts'
 import { runInRoot } from '../context/ambient.ts'
+import { Context, rootContext } from '../context/context.ts'
 import type { MicroError } from '../errors/micro-error.ts'
 import type { Route, Snapshot } from '../router/router.ts'
 
@@ -52,7 +52,9 @@ export function createEjection(options: EjectionOptions, probe: Probe): Ejection
     const time = Math.min(maxTime, baseTime * 2 ** record.ejections)
     record.ejections += 1
     // Jitter, so that the clients of a node do not all probe it at the same moment.
-    record.timer = unrefTimer(setTimeout(() => void runInRoot(() => examine(route, record)), jitter(time)))
+    record.timer = unrefTimer(
+      setTimeout(() => void runInRoot(() => examine(route, record)), jitter(time)),
+    )
   }
   const examine = async (route: Route, record: NodeRecord): Promise<void> => {
     const context = new Context(rootContext, { timeout: probeTimeout })

@@ -94,13 +94,20 @@ async function send(
 }
 
 /** The single answer of a client-streaming call. */
-export async function onlyAnswer(answers: AsyncIterator<unknown>, call: Attempts): Promise<unknown> {
+export async function onlyAnswer(
+  answers: AsyncIterator<unknown>,
+  call: Attempts,
+): Promise<unknown> {
   const first = await answers.next()
   if (first.done === true) {
-    throw new MicroError('internal', `${call.service}/${call.method} ended without an answer`, { processed: 'yes' })
+    throw new MicroError('internal', `${call.service}/${call.method} ended without an answer`, {
+      processed: 'yes',
+    })
   }
   const second = await answers.next()
   if (second.done === true) return first.value
   await answers.return?.()
-  throw new MicroError('internal', `${call.service}/${call.method} sent more than one answer`, { processed: 'yes' })
+  throw new MicroError('internal', `${call.service}/${call.method} sent more than one answer`, {
+    processed: 'yes',
+  })
 }

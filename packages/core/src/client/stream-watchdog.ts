@@ -28,14 +28,19 @@ export function watchStream(stream: ClientStream, call: Attempts): StreamWatchdo
   const opened = (): void => clearTimeout(opening)
   const look = (): void => {
     const silent =
-      waitingSince === undefined ? 0 : performance.now() - Math.max(waitingSince, stream.lastActivity)
+      waitingSince === undefined
+        ? 0
+        : performance.now() - Math.max(waitingSince, stream.lastActivity)
     if (silent >= idleTimeout) giveUp(`no message or ping for ${idleTimeout} ms (idleTimeout)`)
     else idle = unrefTimer(setTimeout(look, Math.max(1, idleTimeout - silent)))
   }
 
   if (openTimeout > 0) {
     opening = unrefTimer(
-      setTimeout(() => giveUp(`the server did not accept the stream within ${openTimeout} ms (openTimeout)`), openTimeout),
+      setTimeout(
+        () => giveUp(`the server did not accept the stream within ${openTimeout} ms (openTimeout)`),
+        openTimeout,
+      ),
     )
   }
   if (idleTimeout > 0) idle = unrefTimer(setTimeout(look, idleTimeout))

@@ -1,7 +1,7 @@
 import { type Awaitable, isPromise } from '../component/promises.ts'
 import type { Context } from '../context/context.ts'
 import { MicroError } from '../errors/micro-error.ts'
-import type { Route, Router, RouteQuery, RouteView, Snapshot } from '../router/router.ts'
+import type { Route, RouteQuery, Router, RouteView, Snapshot } from '../router/router.ts'
 import type { Picker, Selector } from '../selector/selector.ts'
 import type { ConnectionPool, PooledConnection } from './connection-pool.ts'
 import { createEjection, type Ejection, type EjectionOptions } from './ejection.ts'
@@ -33,7 +33,9 @@ export class Target {
     this.#router = options.router
     this.#selector = options.selector
     this.#pool = options.pool
-    this.ejection = createEjection(options.ejection, (route, context) => this.#probe(route, context))
+    this.ejection = createEjection(options.ejection, (route, context) =>
+      this.#probe(route, context),
+    )
   }
 
   /** The usable nodes now; a promise only until the router has answered once. */
@@ -46,10 +48,14 @@ export class Target {
   }
 
   /** @throws `unavailable` when no node is left to try. */
-  pick(key: string | undefined, exclude: ReadonlySet<Route> | undefined): { route: Route; picker: Picker } {
+  pick(
+    key: string | undefined,
+    exclude: ReadonlySet<Route> | undefined,
+  ): { route: Route; picker: Picker } {
     // Keyed calls must reach the same node from everywhere, so only they ignore nearness.
     const near = key === undefined ? this.#localPicker?.pick({ exclude }) : undefined
-    if (near !== undefined && !near.ejected) return { route: near, picker: this.#localPicker as Picker }
+    if (near !== undefined && !near.ejected)
+      return { route: near, picker: this.#localPicker as Picker }
     const route = this.#picker?.pick({ key, exclude })
     if (route !== undefined) return { route, picker: this.#picker as Picker }
     throw new MicroError('unavailable', this.#whyNone(), { processed: 'no' })
@@ -104,7 +110,8 @@ export class Target {
     ]
     const wanted = `service "${service}"${filter.length === 0 ? '' : ` (${filter.join(', ')})`}`
     if (known === 0) return `no node of ${wanted} is registered`
-    if (this.#usable.routes.length === 0) return `none of the ${known} nodes of ${wanted} offers a transport that this client has`
+    if (this.#usable.routes.length === 0)
+      return `none of the ${known} nodes of ${wanted} offers a transport that this client has`
     return `no node of ${wanted} is left to try`
   }
 }

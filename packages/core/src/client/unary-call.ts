@@ -1,9 +1,9 @@
 import { type Awaitable, isPromise } from '../component/promises.ts'
 import { sleep } from '../component/timing.ts'
 import { Context } from '../context/context.ts'
+import { Metadata } from '../metadata/metadata.ts'
 import type { Snapshot } from '../router/router.ts'
 import type { Reply } from '../transport/transport.ts'
-import { Metadata } from '../metadata/metadata.ts'
 import type { Attempts } from './attempts.ts'
 import { decodeAnswer, type MessageCodecs } from './client-method.ts'
 import { withSnapshot } from './target.ts'
@@ -65,5 +65,7 @@ function failed(
   }
   if (next <= 0) return attemptUnary(call, input)
   const again = (): Awaitable<unknown> => attemptUnary(call, input)
-  return sleep(next, { signal: call.signal }).then(again, (reason: unknown) => failed(call, input, reason, undefined))
+  return sleep(next, { signal: call.signal }).then(again, (reason: unknown) =>
+    failed(call, input, reason, undefined),
+  )
 }

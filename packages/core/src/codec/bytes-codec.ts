@@ -14,7 +14,10 @@ export function bytesCodec(): Codec {
 const bound: BoundCodec = {
   encode(value) {
     if (value instanceof Uint8Array) return value
-    throw new MicroError('invalid_argument', `application/octet-stream holds a Uint8Array, not a ${typeof value}`)
+    throw new MicroError(
+      'invalid_argument',
+      `application/octet-stream holds a Uint8Array, not a ${typeof value}`,
+    )
   },
   // A copy: the transport may use its buffer again.
   decode: (bytes) => bytes.slice(),

@@ -1,5 +1,5 @@
 export { bytesCodec } from './bytes-codec.ts'
 export type { BoundCodec, Codec } from './codec.ts'
-export { type CodecLimits, jsonCodec } from './json-codec.ts'
 export { type CodecSet, createCodecSet } from './codec-set.ts'
+export { type CodecLimits, jsonCodec } from './json-codec.ts'
 export { textCodec } from './text-codec.ts'

@@ -25,7 +25,11 @@ export function jsonCodec(limits: CodecLimits = {}): Codec {
         text = JSON.stringify(value)
       } catch (cause) {
         // Cycles, BigInt, and whatever a toJSON throws.
-        throw new MicroError('invalid_argument', `JSON cannot hold the message: ${(cause as Error).message}`, { cause })
+        throw new MicroError(
+          'invalid_argument',
+          `JSON cannot hold the message: ${(cause as Error).message}`,
+          { cause },
+        )
       }
       if (text === undefined) {
         throw new MicroError('invalid_argument', `JSON cannot hold a ${typeof value}`)
@@ -57,14 +61,19 @@ function parseJson(text: string, maxDepth: number): unknown {
       : JSON.parse(text)
   } catch (cause) {
     if (MicroError.is(cause)) throw cause
-    throw new MicroError('invalid_argument', `malformed JSON: ${(cause as Error).message}`, { cause })
+    throw new MicroError('invalid_argument', `malformed JSON: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 
 function refusePollution(this: unknown, key: string, value: unknown): unknown {
   const polluting =
     key === '__proto__' ||
-    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
+    (key === 'constructor' &&
+      typeof value === 'object' &&
+      value !== null &&
+      Object.hasOwn(value, 'prototype'))
   if (!polluting) return value
   throw new MicroError('invalid_argument', `malformed JSON: the key "${key}" is not allowed`)
 }
@@ -81,7 +90,10 @@ function checkDepth(text: string, maxDepth: number): void {
       inString = true
     } else if (character === 0x5b || character === 0x7b) {
       if (++depth > maxDepth) {
-        throw new MicroError('invalid_argument', `malformed JSON: nested deeper than ${maxDepth} levels`)
+        throw new MicroError(
+          'invalid_argument',
+          `malformed JSON: nested deeper than ${maxDepth} levels`,
+        )
       }
     } else if (character === 0x5d || character === 0x7d) {
       depth--

@@ -1,6 +1,6 @@
 export type { AbortOptions, Component, Health, HealthStatus } from './component.ts'
 export { requireContract } from './contract.ts'
-export { type Lifecycle, type LifecycleHooks, createLifecycle } from './lifecycle.ts'
+export { createLifecycle, type Lifecycle, type LifecycleHooks } from './lifecycle.ts'
+export { type Awaitable, abortable, isPromise } from './promises.ts'
 export { staticComponent } from './static-component.ts'
-export { abortable, isPromise, type Awaitable } from './promises.ts'
 export { backoff, jitter, sleep, unrefTimer } from './timing.ts'

@@ -41,13 +41,18 @@ export function detach<T>(work: () => T): T {
  * Resumes `source` in `context` at every step. A generator runs in the context of whoever calls
  * `next`, so without this it would lose its own after the first `yield`.
  */
-export function keepContext<T>(context: Context, source: AsyncIterable<T>): AsyncIterableIterator<T> {
+export function keepContext<T>(
+  context: Context,
+  source: AsyncIterable<T>,
+): AsyncIterableIterator<T> {
   const iterator = storage.run(context, () => source[Symbol.asyncIterator]())
   return {
     next: () => storage.run(context, () => iterator.next()),
     return: (value?: unknown) =>
-      storage.run(context, async (): Promise<IteratorResult<T, unknown>> =>
-        iterator.return === undefined ? { done: true, value } : iterator.return(value),
+      storage.run(
+        context,
+        async (): Promise<IteratorResult<T, unknown>> =>
+          iterator.return === undefined ? { done: true, value } : iterator.return(value),
       ),
     throw: (error?: unknown) =>
       storage.run(context, async () => {

@@ -77,7 +77,11 @@ function expireSlot(slot: number, now: number): void {
 /** The earliest tick in use, or a whole turn ahead if all are further out. */
 function nextTick(now: number): number {
   for (let ahead = 1; ahead < slotCount; ahead++) {
-    for (let entry = slots[(now + ahead) % slotCount]; entry !== undefined; entry = entry.wheelNext) {
+    for (
+      let entry = slots[(now + ahead) % slotCount];
+      entry !== undefined;
+      entry = entry.wheelNext
+    ) {
       if (entry.wheelTick === now + ahead) return now + ahead
     }
   }

@@ -11,7 +11,10 @@ const reserved = new Set(['then', 'constructor', 'prototype', 'toString', 'value
  *
  * @throws `invalid_argument`, naming the service or method and the fix.
  */
-export function defineService<const M extends Methods>(name: string, methods: M): ServiceDefinition<M> {
+export function defineService<const M extends Methods>(
+  name: string,
+  methods: M,
+): ServiceDefinition<M> {
   if (!serviceName.test(name)) {
     throw new MicroError(
       'invalid_argument',

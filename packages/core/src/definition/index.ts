@@ -1,4 +1,3 @@
-export { bidiStream, clientStream, serverStream, unary } from './methods.ts'
 export { defineService } from './define-service.ts'
 export type {
   Idempotency,
@@ -10,3 +9,4 @@ export type {
   SchemaMethodOptions,
   ServiceDefinition,
 } from './definition.ts'
+export { bidiStream, clientStream, serverStream, unary } from './methods.ts'

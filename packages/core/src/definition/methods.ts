@@ -25,7 +25,8 @@ type SchemaMethod<Kind extends MethodKind, In extends Schema, Out extends Schema
  */
 interface MethodFactory<Kind extends MethodKind> {
   <In extends Schema = undefined, Out extends Schema = undefined>(
-    options: SchemaMethodOptions<In, Out> & ({ input: StandardSchema } | { output: StandardSchema }),
+    options: SchemaMethodOptions<In, Out> &
+      ({ input: StandardSchema } | { output: StandardSchema }),
   ): SchemaMethod<Kind, In, Out>
   <Req = void, Res = void>(options?: MethodOptions): Method<Kind, Req, Req, Res, Res>
 }
@@ -43,7 +44,9 @@ export const clientStream: MethodFactory<'client_stream'> = factory('client_stre
 export const bidiStream: MethodFactory<'bidi_stream'> = factory('bidi_stream')
 
 function factory<Kind extends MethodKind>(kind: Kind): MethodFactory<Kind> {
-  return (options: SchemaMethodOptions<Schema, Schema> = {}): Method<Kind, never, never, never, never> => {
+  return (
+    options: SchemaMethodOptions<Schema, Schema> = {},
+  ): Method<Kind, never, never, never, never> => {
     const timeout = options.timeout
     if (timeout !== undefined && !(timeout > 0 && timeout <= 2 ** 31)) {
       throw new MicroError(

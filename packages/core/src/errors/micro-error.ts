@@ -58,7 +58,10 @@ export class MicroError extends Error {
   readonly retryAfter: number | undefined
 
   constructor(code: Code, detail: string, options: MicroErrorOptions = {}) {
-    super(describe(code, detail, options.origin), options.cause === undefined ? undefined : { cause: options.cause })
+    super(
+      describe(code, detail, options.origin),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    )
     this.code = code
     this.detail = detail
     this.details = options.details ?? []

@@ -32,7 +32,11 @@ function writable(): (this: unknown, key: string, value: unknown) => unknown {
 }
 
 function describeError(error: Error): Record<string, unknown> {
-  const described: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack }
+  const described: Record<string, unknown> = {
+    name: error.name,
+    message: error.message,
+    stack: error.stack,
+  }
   if ('code' in error) described['code'] = error.code
   if (error.cause !== undefined) described['cause'] = error.cause
   return described

@@ -1,3 +1,3 @@
-export { consoleLogger, type ConsoleLoggerOptions } from './console-logger.ts'
+export { type ConsoleLoggerOptions, consoleLogger } from './console-logger.ts'
 export { type LogFields, type Logger, type LogLevel, logLevels } from './logger.ts'
-export { type LogLine, memoryLogger, type MemoryLogger } from './memory-logger.ts'
+export { type LogLine, type MemoryLogger, memoryLogger } from './memory-logger.ts'

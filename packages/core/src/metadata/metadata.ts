@@ -91,7 +91,10 @@ export class Metadata {
   /** @throws `invalid_argument` if `key` does not end in `-bin`. */
   setBinary(key: string, value: Uint8Array): this {
     if (!key.endsWith('-bin')) {
-      throw new MicroError('invalid_argument', `metadata key "${key}": bytes need a key that ends in "-bin"`)
+      throw new MicroError(
+        'invalid_argument',
+        `metadata key "${key}": bytes need a key that ends in "-bin"`,
+      )
     }
     let binary = ''
     for (const byte of value) binary += String.fromCharCode(byte)

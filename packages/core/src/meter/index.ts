@@ -1,4 +1,4 @@
-export { memoryMeter, type MemoryMeter, type Measurement } from './memory-meter.ts'
+export { type Measurement, type MemoryMeter, memoryMeter } from './memory-meter.ts'
 export type {
   Attributes,
   Counter,

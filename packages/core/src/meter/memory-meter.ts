@@ -32,11 +32,15 @@ interface Instrument {
   readonly kind: InstrumentKind
   readonly boundaries: readonly number[]
   readonly series: Map<string, Series>
-  readonly readers: Set<() => Iterable<{ readonly value: number; readonly attributes?: Attributes }>>
+  readonly readers: Set<
+    () => Iterable<{ readonly value: number; readonly attributes?: Attributes }>
+  >
 }
 
 /** Seconds; the boundaries that OpenTelemetry advises for the duration of calls. */
-const defaultBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+const defaultBoundaries = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+]
 /** Label sets per instrument; more are counted together, so that a bad label cannot fill memory. */
 const seriesLimit = 2_000
 
@@ -44,7 +48,11 @@ const seriesLimit = 2_000
 export function memoryMeter(): MemoryMeter {
   const instruments = new Map<string, Instrument>()
 
-  const open = (name: string, kind: InstrumentKind, boundaries: readonly number[] = []): Instrument => {
+  const open = (
+    name: string,
+    kind: InstrumentKind,
+    boundaries: readonly number[] = [],
+  ): Instrument => {
     const known = instruments.get(name)
     if (known === undefined) {
       const made = { kind, boundaries, series: new Map(), readers: new Set() } satisfies Instrument
@@ -52,7 +60,10 @@ export function memoryMeter(): MemoryMeter {
       return made
     }
     if (known.kind === kind) return known
-    throw new MicroError('already_exists', `metric "${name}" is a ${known.kind}, not a ${kind}: use another name`)
+    throw new MicroError(
+      'already_exists',
+      `metric "${name}" is a ${known.kind}, not a ${kind}: use another name`,
+    )
   }
   const adder = (instrument: Instrument) => ({
     add(value: number, attributes?: Attributes): void {
@@ -64,7 +75,9 @@ export function memoryMeter(): MemoryMeter {
     ...staticComponent('memory', 'meter/0'),
     counter(name) {
       const counter = adder(open(name, 'counter'))
-      return { add: (value, attributes) => (value > 0 ? counter.add(value, attributes) : undefined) }
+      return {
+        add: (value, attributes) => (value > 0 ? counter.add(value, attributes) : undefined),
+      }
     },
     upDownCounter: (name) => adder(open(name, 'up_down_counter')),
     histogram(name, options) {
@@ -93,7 +106,8 @@ export function memoryMeter(): MemoryMeter {
           all.push({ name, kind, attributes, value, ...histogram })
         }
         for (const read of readers) {
-          for (const { value, attributes } of read()) all.push({ name, kind, attributes: attributes ?? {}, value })
+          for (const { value, attributes } of read())
+            all.push({ name, kind, attributes: attributes ?? {}, value })
         }
       }
       return all

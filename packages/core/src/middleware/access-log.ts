@@ -28,7 +28,9 @@ export function accessLog(options: AccessLogOptions): Middleware {
         'rpc.messages': messages,
         'client.address': call.peer?.address,
         duration_ms: Math.round((performance.now() - started) * 1_000) / 1_000,
-        ...(error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }),
+        ...(error === undefined
+          ? {}
+          : { error: error instanceof Error ? error.message : String(error) }),
       })
     }
     try {

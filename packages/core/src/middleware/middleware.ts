@@ -40,7 +40,9 @@ export function composeMiddleware(
   return (call, last) => {
     const run = (at: number, current: Call): Awaitable<unknown> => {
       const middleware = chain[at]
-      return middleware === undefined ? last(current) : middleware(current, (changed) => run(at + 1, changed))
+      return middleware === undefined
+        ? last(current)
+        : middleware(current, (changed) => run(at + 1, changed))
     }
     return run(0, call)
   }

@@ -1,4 +1,4 @@
-import { createContextKey, type ContextKey } from '../context/key.ts'
+import { type ContextKey, createContextKey } from '../context/key.ts'
 import type { Middleware } from './middleware.ts'
 
 /** The id of the request being handled: `currentContext().get(requestIdKey)`. */

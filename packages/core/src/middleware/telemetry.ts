@@ -22,7 +22,11 @@ export function telemetry(options: TelemetryOptions): Middleware {
   }
   return (call, next) => {
     const started = performance.now()
-    const attributes = { 'rpc.system': 'micro', 'rpc.service': call.service, 'rpc.method': call.method }
+    const attributes = {
+      'rpc.system': 'micro',
+      'rpc.service': call.service,
+      'rpc.method': call.method,
+    }
     const span = tracer?.start(`${call.service}/${call.method}`, {
       kind: call.side,
       parent: call.context.trace,
@@ -31,7 +35,10 @@ export function telemetry(options: TelemetryOptions): Middleware {
     if (span !== undefined) call.context.trace = span.context
     const done = (error: unknown, messages: number): void => {
       const code = error === undefined ? 'ok' : MicroError.is(error) ? error.code : 'unknown'
-      durations[call.side]?.record((performance.now() - started) / 1_000, { ...attributes, 'rpc.code': code })
+      durations[call.side]?.record((performance.now() - started) / 1_000, {
+        ...attributes,
+        'rpc.code': code,
+      })
       span?.set('rpc.code', code)
       span?.set('rpc.messages', messages)
       span?.end(error)

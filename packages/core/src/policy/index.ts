@@ -1,2 +1,2 @@
 export type { Failure, Policy, PolicyCall } from './policy.ts'
-export { retryPolicy, type RetryPolicyOptions } from './retry-policy.ts'
+export { type RetryPolicyOptions, retryPolicy } from './retry-policy.ts'

@@ -41,7 +41,8 @@ export function retryPolicy(options: RetryPolicyOptions = {}): Policy {
     },
     attemptTimeout(call, attempt) {
       // Where no other node is left, there is nothing to save time for.
-      if (call.kind !== 'unary' || call.nodes < 2 || call.idempotency === 'unknown') return undefined
+      if (call.kind !== 'unary' || call.nodes < 2 || call.idempotency === 'unknown')
+        return undefined
       const left = retriesOf(call) - (attempt - 1)
       if (left <= 0) return undefined
       const remaining = call.context.remaining()
@@ -68,5 +69,8 @@ export function retryPolicy(options: RetryPolicyOptions = {}): Policy {
 
 function checked(field: string, value: number, least: number, most: number): number {
   if (value >= least && value <= most) return value
-  throw new MicroError('invalid_argument', `${field}: ${value}; give a number from ${least} to ${most}`)
+  throw new MicroError(
+    'invalid_argument',
+    `${field}: ${value}; give a number from ${least} to ${most}`,
+  )
 }

@@ -1,5 +1,6 @@
 export { memoryRegistry } from './memory-registry.ts'
 export { parseNode, validateNode } from './node.ts'
+export { createRegistrar, type Registrar, type RegistrarOptions } from './registrar.ts'
 export type {
   Endpoint,
   ListOptions,
@@ -11,4 +12,3 @@ export type {
   RegistryWatcher,
 } from './registry.ts'
 export { createRegistryFeed, type RegistryFeed } from './registry-feed.ts'
-export { type Registrar, type RegistrarOptions, createRegistrar } from './registrar.ts'

@@ -2,8 +2,8 @@ import { createLifecycle } from '../component/lifecycle.ts'
 import { unrefTimer } from '../component/timing.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { validateNode } from './node.ts'
-import { createRegistryFeed, type RegistryFeed } from './registry-feed.ts'
 import type { ListOptions, Node, Registry } from './registry.ts'
+import { createRegistryFeed, type RegistryFeed } from './registry-feed.ts'
 
 interface Entry {
   readonly node: Node
@@ -55,7 +55,10 @@ export function memoryRegistry(): Registry {
       validateNode(node)
       const ttl = options?.ttl ?? defaultTtl
       if (!(ttl > 0 && ttl <= 2 ** 31 - 1)) {
-        throw new MicroError('invalid_argument', `ttl: ${ttl}; give milliseconds from 1 to 2^31 - 1`)
+        throw new MicroError(
+          'invalid_argument',
+          `ttl: ${ttl}; give milliseconds from 1 to 2^31 - 1`,
+        )
       }
       const copy = structuredClone(node)
       const previous = entries.get(keyOf(node))
@@ -66,7 +69,8 @@ export function memoryRegistry(): Registry {
       })
       if (previous !== undefined && sameNode(previous.node, copy)) return
       for (const [feed, service] of feeds) {
-        if (service === undefined || service === node.service) feed.push({ type: 'put', node: copy })
+        if (service === undefined || service === node.service)
+          feed.push({ type: 'put', node: copy })
       }
     },
 

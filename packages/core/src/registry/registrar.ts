@@ -68,7 +68,10 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
 
   return {
     async start(startOptions) {
-      const signals = [stopping.signal, ...(startOptions?.signal === undefined ? [] : [startOptions.signal])]
+      const signals = [
+        stopping.signal,
+        ...(startOptions?.signal === undefined ? [] : [startOptions.signal]),
+      ]
       await runInRoot(() => reconcile(AbortSignal.any(signals)))
       running ??= runInRoot(run)
     },
@@ -79,7 +82,10 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
     },
     health() {
       if (failure === undefined) return { status: registered ? 'up' : 'down' }
-      return { status: 'degraded', detail: `registering with "${registry.name}" fails: ${describe(failure)}` }
+      return {
+        status: 'degraded',
+        detail: `registering with "${registry.name}" fails: ${describe(failure)}`,
+      }
     },
   }
 }

@@ -1,2 +1,2 @@
-export { registryRouter, type RegistryRouterOptions } from './registry-router.ts'
+export { type RegistryRouterOptions, registryRouter } from './registry-router.ts'
 export type { Route, RouteQuery, Router, RouteView, Snapshot } from './router.ts'

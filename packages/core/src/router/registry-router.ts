@@ -38,7 +38,8 @@ export function registryRouter(options: RegistryRouterOptions): Router {
     },
 
     view(query) {
-      if (lifecycle.closed) throw new MicroError('failed_precondition', 'router "registry" is closed')
+      if (lifecycle.closed)
+        throw new MicroError('failed_precondition', 'router "registry" is closed')
       let table = tables.get(query.service)
       if (table === undefined) {
         table = createServiceTable(registry, query.service)

@@ -11,7 +11,7 @@ export interface ServiceTable {
   close(): Promise<void>
 }
 
-export interface ViewFeed {
+interface ViewFeed {
   current: Snapshot | undefined
   view: RouteView | undefined
   /** The next snapshot; rejects when the registry cannot be reached or the router is closed. */
@@ -38,7 +38,12 @@ export function createServiceTable(registry: Registry, service: string): Service
   }
   const offer = (feed: Feed, sorted: readonly Route[]): void => {
     const matching = sorted.filter((route) => matches(route.node, feed.query))
-    if (feed.current !== undefined && feed.current.stale === stale && sameRoutes(feed.current.routes, matching)) return
+    if (
+      feed.current !== undefined &&
+      feed.current.stale === stale &&
+      sameRoutes(feed.current.routes, matching)
+    )
+      return
     feed.current = { routes: matching, stale }
     feed.waiting?.resolve(feed.current)
     feed.waiting = undefined
@@ -65,10 +70,14 @@ export function createServiceTable(registry: Registry, service: string): Service
     }
     for (const feed of feeds.values()) {
       feed.waiting?.reject(
-        new MicroError('unavailable', `the registry "${registry.name}" did not tell the nodes of "${service}"`, {
-          cause: error,
-          processed: 'no',
-        }),
+        new MicroError(
+          'unavailable',
+          `the registry "${registry.name}" did not tell the nodes of "${service}"`,
+          {
+            cause: error,
+            processed: 'no',
+          },
+        ),
       )
       feed.waiting = undefined
     }
@@ -100,7 +109,11 @@ export function createServiceTable(registry: Registry, service: string): Service
       return stale
     },
     view(query) {
-      const key = JSON.stringify([query.version, Object.entries(query.labels ?? {}).sort(), query.transports])
+      const key = JSON.stringify([
+        query.version,
+        Object.entries(query.labels ?? {}).sort(),
+        query.transports,
+      ])
       let feed = feeds.get(key)
       if (feed === undefined) {
         feed = createFeed(query)
@@ -114,7 +127,9 @@ export function createServiceTable(registry: Registry, service: string): Service
     async close() {
       stopping.abort()
       for (const feed of feeds.values()) {
-        feed.waiting?.reject(new MicroError('failed_precondition', 'the router is closed', { processed: 'no' }))
+        feed.waiting?.reject(
+          new MicroError('failed_precondition', 'the router is closed', { processed: 'no' }),
+        )
         feed.waiting = undefined
       }
       await following

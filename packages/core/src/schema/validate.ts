@@ -4,7 +4,7 @@ import type { Code } from '../errors/codes.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { SchemaResult, StandardSchema } from './standard-schema.ts'
 
-export interface SchemaIssue {
+interface SchemaIssue {
   /** `items[2].price`; empty for the value itself. */
   readonly path: string
   readonly message: string
@@ -43,9 +43,7 @@ function unwrap(result: SchemaResult<unknown>, code: Code, subject: string): unk
   })
 }
 
-function formatPath(
-  path: readonly (PropertyKey | { readonly key: PropertyKey })[],
-): string {
+function formatPath(path: readonly (PropertyKey | { readonly key: PropertyKey })[]): string {
   let text = ''
   for (const part of path) {
     const key = typeof part === 'object' ? part.key : part

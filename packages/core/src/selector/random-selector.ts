@@ -114,7 +114,10 @@ class HashedPicker implements Picker {
     // Scores on different scales cannot be compared; start over.
     if (old === undefined || !this.#even || !previous.#even) return undefined
     const index = new Map(this.#routes.map((route, at) => [route.node.id, at]))
-    const moved = Uint32Array.from(previous.#routes, (route) => (index.get(route.node.id) ?? -1) + 1)
+    const moved = Uint32Array.from(
+      previous.#routes,
+      (route) => (index.get(route.node.id) ?? -1) + 1,
+    )
     for (const route of previous.#routes) index.delete(route.node.id)
     const newcomers = [...index.values()]
     const slots = new Uint32Array(slotCount)

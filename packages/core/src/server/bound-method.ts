@@ -1,4 +1,4 @@
-import type { BoundCodec, } from '../codec/codec.ts'
+import type { BoundCodec } from '../codec/codec.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { type Awaitable, isPromise } from '../component/promises.ts'
 import { keepContext, runInContext } from '../context/ambient.ts'
@@ -47,7 +47,11 @@ export function bindMethod(
     input.schema === undefined
       ? handle
       : (value: unknown, context: ServerContext): Awaitable<unknown> => {
-          if (streamsIn) return handle(mapStream(value as AsyncIterable<unknown>, (item) => check(input, item)), context)
+          if (streamsIn)
+            return handle(
+              mapStream(value as AsyncIterable<unknown>, (item) => check(input, item)),
+              context,
+            )
           const checked = check(input, value)
           return isPromise(checked)
             ? checked.then((settled) => handle(settled, context))
@@ -129,5 +133,8 @@ function asStream(value: unknown, service: string, method: string): AsyncIterabl
   if (typeof value === 'object' && value !== null && Symbol.asyncIterator in value) {
     return value as AsyncIterable<unknown>
   }
-  throw new MicroError('internal', `the handler of ${service}/${method} must return an AsyncIterable`)
+  throw new MicroError(
+    'internal',
+    `the handler of ${service}/${method} must return an AsyncIterable`,
+  )
 }

@@ -7,17 +7,20 @@ import { MicroError } from '../errors/micro-error.ts'
 import type { CallHead, CallReceiver, Peer, Reply, ServerStream } from '../transport/transport.ts'
 import { type AnyHandler, type BoundMethod, bindMethod, type MethodCodecs } from './bound-method.ts'
 import { toAnswer } from './failures.ts'
-import { ServerContext } from './server-context.ts'
 import { RunningCalls } from './running-calls.ts'
-import type { Server, ServerOptions } from './server.ts'
 import { serveStream } from './serve-stream.ts'
+import type { Server, ServerOptions } from './server.ts'
+import { ServerContext } from './server-context.ts'
 
 /** The pipeline of the called side: admission, decoding, middleware, validation, handler. */
 export function createServer(options: ServerOptions): Server {
   const { codecs, logger } = options
   const limit = options.limits?.concurrentCalls ?? 10_000
   if (!Number.isInteger(limit) || limit < 1) {
-    throw new MicroError('invalid_argument', `limits.concurrentCalls: ${limit}; give a whole number from 1`)
+    throw new MicroError(
+      'invalid_argument',
+      `limits.concurrentCalls: ${limit}; give a whole number from 1`,
+    )
   }
   const definitions = new Map<string, ServiceDefinition>()
   const methods = new Map<string, Map<string, BoundMethod>>()
@@ -31,9 +34,13 @@ export function createServer(options: ServerOptions): Server {
       throw new MicroError('unavailable', 'the server is stopping', { processed: 'no' })
     }
     if (running.size >= limit) {
-      throw new MicroError('resource_exhausted', `the server runs its limit of ${limit} calls (limits.concurrentCalls)`, {
-        processed: 'no',
-      })
+      throw new MicroError(
+        'resource_exhausted',
+        `the server runs its limit of ${limit} calls (limits.concurrentCalls)`,
+        {
+          processed: 'no',
+        },
+      )
     }
     const call = new ServerContext(context, head, peer)
     running.add(call)
@@ -139,7 +146,14 @@ export function createServer(options: ServerOptions): Server {
       const middleware = [...(options.middleware ?? []), ...(handleOptions?.middleware ?? [])]
       const bound = new Map<string, BoundMethod>()
       for (const [key, handler] of handlerEntries(definition, handlers)) {
-        const one = bindMethod(definition.name, key, definition.methods[key] as Methods[string], handler, codecs, middleware)
+        const one = bindMethod(
+          definition.name,
+          key,
+          definition.methods[key] as Methods[string],
+          handler,
+          codecs,
+          middleware,
+        )
         bound.set(one.name, one)
       }
       methods.set(definition.name, bound)
@@ -164,7 +178,11 @@ export function createServer(options: ServerOptions): Server {
 const referenceCodecs: MethodCodecs = { input: referenceCodec, output: referenceCodec }
 
 function answer(call: ServerContext, bound: MethodCodecs, value: unknown): Reply {
-  return { body: bound.output.encode(value), headers: call.sentHeaders, trailers: call.sentTrailers }
+  return {
+    body: bound.output.encode(value),
+    headers: call.sentHeaders,
+    trailers: call.sentTrailers,
+  }
 }
 
 function handlerEntries(definition: ServiceDefinition, handlers: object): [string, AnyHandler][] {
@@ -172,7 +190,10 @@ function handlerEntries(definition: ServiceDefinition, handlers: object): [strin
   return Object.keys(definition.methods).map((key) => {
     const handler = Object.hasOwn(given, key) || key in given ? given[key] : undefined
     if (typeof handler !== 'function') {
-      throw new MicroError('invalid_argument', `service "${definition.name}": method "${key}" needs a handler`)
+      throw new MicroError(
+        'invalid_argument',
+        `service "${definition.name}": method "${key}" needs a handler`,
+      )
     }
     // Bound, so that a class instance can serve as the handlers.
     return [key, handler.bind(handlers) as AnyHandler]

@@ -19,7 +19,11 @@ export function toAnswer(error: unknown, context: ServerContext, logger: Logger)
   }
   if (MicroError.is(error)) return error.with({ processed: 'yes', origin: error.origin ?? origin })
   if (context.cancelled) {
-    return new MicroError('cancelled', 'the call was cancelled', { cause: error, processed: 'yes', origin })
+    return new MicroError('cancelled', 'the call was cancelled', {
+      cause: error,
+      processed: 'yes',
+      origin,
+    })
   }
   logger.log('error', 'a handler failed', {
     'rpc.service': context.service,

@@ -1,2 +1,10 @@
 export { createServer } from './default-server.ts'
-export type { Handler, HandlerContext, Handlers, HandleOptions, Server, ServerLimits, ServerOptions } from './server.ts'
+export type {
+  HandleOptions,
+  Handler,
+  HandlerContext,
+  Handlers,
+  Server,
+  ServerLimits,
+  ServerOptions,
+} from './server.ts'

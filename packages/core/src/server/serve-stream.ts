@@ -1,8 +1,8 @@
 import { isPromise } from '../component/promises.ts'
+import { MicroError } from '../errors/micro-error.ts'
 import type { ServerStream } from '../transport/transport.ts'
 import type { BoundMethod, MethodCodecs } from './bound-method.ts'
 import type { ServerContext } from './server-context.ts'
-import { MicroError } from '../errors/micro-error.ts'
 
 /** Runs a streaming handler between a stream's two directions. Resolves when all is written. */
 export async function serveStream(
@@ -94,8 +94,14 @@ function decoded(stream: ServerStream, codecs: MethodCodecs): AsyncIterableItera
   return iterator
 }
 
-async function onlyMessage(incoming: AsyncIterableIterator<unknown>, call: ServerContext): Promise<unknown> {
+async function onlyMessage(
+  incoming: AsyncIterableIterator<unknown>,
+  call: ServerContext,
+): Promise<unknown> {
   const step = await incoming.next()
   if (step.done !== true) return step.value
-  throw new MicroError('invalid_argument', `${call.service}/${call.method} takes one message, none came`)
+  throw new MicroError(
+    'invalid_argument',
+    `${call.service}/${call.method} takes one message, none came`,
+  )
 }

@@ -1,5 +1,5 @@
-import type { AbortOptions, Component } from '../component/component.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
+import type { AbortOptions, Component } from '../component/component.ts'
 import type { Awaitable } from '../component/promises.ts'
 import type { Context } from '../context/context.ts'
 import type { Method, Methods, ServiceDefinition } from '../definition/definition.ts'
@@ -22,14 +22,21 @@ export interface HandlerContext extends Context {
 }
 
 /** The function that serves one method. */
-export type Handler<M> = M extends Method<infer Kind, infer _In, infer Parsed, infer Returned, infer _Out>
-  ? {
-      unary: (input: Parsed, context: HandlerContext) => Awaitable<Returned>
-      server_stream: (input: Parsed, context: HandlerContext) => AsyncIterable<Returned>
-      client_stream: (input: AsyncIterable<Parsed>, context: HandlerContext) => Awaitable<Returned>
-      bidi_stream: (input: AsyncIterable<Parsed>, context: HandlerContext) => AsyncIterable<Returned>
-    }[Kind]
-  : never
+export type Handler<M> =
+  M extends Method<infer Kind, infer _In, infer Parsed, infer Returned, infer _Out>
+    ? {
+        unary: (input: Parsed, context: HandlerContext) => Awaitable<Returned>
+        server_stream: (input: Parsed, context: HandlerContext) => AsyncIterable<Returned>
+        client_stream: (
+          input: AsyncIterable<Parsed>,
+          context: HandlerContext,
+        ) => Awaitable<Returned>
+        bidi_stream: (
+          input: AsyncIterable<Parsed>,
+          context: HandlerContext,
+        ) => AsyncIterable<Returned>
+      }[Kind]
+    : never
 
 /** A handler for each method of a definition. */
 export type Handlers<M extends Methods> = { readonly [K in keyof M]: Handler<M[K]> }

@@ -17,7 +17,9 @@ export function describeNodes(
       idempotency: method.idempotency,
     }))
     const contentTypes = new Set(
-      methods.flatMap(({ name }) => server.receiver.find(definition.name, name)?.contentTypes ?? []),
+      methods.flatMap(
+        ({ name }) => server.receiver.find(definition.name, name)?.contentTypes ?? [],
+      ),
     )
     const endpoints = [...listeners].map(
       ([transport, { url }]): Endpoint => ({

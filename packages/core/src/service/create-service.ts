@@ -92,7 +92,11 @@ export function createService<const C extends Components = Record<never, never>>
     const timeout = options.registration?.timeout ?? 10_000
     const onChange = (change: { registered: boolean; error?: unknown }): void => {
       if (change.registered) logger.log('info', 'registered', { node: id })
-      else logger.log('warn', 'registering failed; it goes on being tried', { node: id, error: change.error })
+      else
+        logger.log('warn', 'registering failed; it goes on being tried', {
+          node: id,
+          error: change.error,
+        })
     }
     const made = createRegistrar({ registry, nodes, ttl: options.registration?.ttl, onChange })
     registrar = made
@@ -111,7 +115,10 @@ export function createService<const C extends Components = Record<never, never>>
       await made.start({ signal: either })
     } catch (error) {
       if (!expired.aborted) throw error
-      throw new MicroError('unavailable', `registry "${registry.name}" took no registration within ${timeout} ms: ${made.health().detail ?? ''}`)
+      throw new MicroError(
+        'unavailable',
+        `registry "${registry.name}" took no registration within ${timeout} ms: ${made.health().detail ?? ''}`,
+      )
     }
   }
 
@@ -146,7 +153,11 @@ export function createService<const C extends Components = Record<never, never>>
     forgetSignals()
     state = 'stopped'
     if (errors.length === 1) throw errors[0]
-    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} parts of service "${options.name}" did not stop well`)
+    if (errors.length > 1)
+      throw new AggregateError(
+        errors,
+        `${errors.length} parts of service "${options.name}" did not stop well`,
+      )
   }
 
   let forgetSignals = (): void => undefined
@@ -165,7 +176,10 @@ export function createService<const C extends Components = Record<never, never>>
     },
     handle(definition, handlers, handleOptions) {
       if (state !== 'new') {
-        throw new MicroError('failed_precondition', `service "${options.name}" has started: call handle before start`)
+        throw new MicroError(
+          'failed_precondition',
+          `service "${options.name}" has started: call handle before start`,
+        )
       }
       server.handle(definition, handlers, handleOptions)
       return service
@@ -174,7 +188,10 @@ export function createService<const C extends Components = Record<never, never>>
     start: (startOptions) =>
       runInRoot(async () => {
         if (state !== 'new') {
-          throw new MicroError('failed_precondition', `service "${options.name}" is ${state}: a service starts once`)
+          throw new MicroError(
+            'failed_precondition',
+            `service "${options.name}" is ${state}: a service starts once`,
+          )
         }
         state = 'starting'
         try {
@@ -189,7 +206,10 @@ export function createService<const C extends Components = Record<never, never>>
         }
         state = 'started'
         if (options.shutdown?.signals !== false) forgetSignals = stopOnSignal(service)
-        logger.log('info', 'started', { node: id, endpoints: [...listeners.values()].map(({ url }) => url) })
+        logger.log('info', 'started', {
+          node: id,
+          endpoints: [...listeners.values()].map(({ url }) => url),
+        })
       }),
     stop() {
       if (state === 'new') {
@@ -197,7 +217,12 @@ export function createService<const C extends Components = Record<never, never>>
         stopping = client.close()
       }
       if (state === 'starting') {
-        return Promise.reject(new MicroError('failed_precondition', `service "${options.name}" is starting: abort start instead`))
+        return Promise.reject(
+          new MicroError(
+            'failed_precondition',
+            `service "${options.name}" is starting: abort start instead`,
+          ),
+        )
       }
       if (stopping === undefined && state === 'started') {
         state = 'stopping'
@@ -217,7 +242,11 @@ export function createService<const C extends Components = Record<never, never>>
       for (const [label, component] of settings.owned) components[label] = component.health()
       if (registrar !== undefined) components['registration'] = registrar.health()
       const statuses = Object.values(components).map(({ status }) => status)
-      const worst = statuses.includes('down') ? 'down' : statuses.includes('degraded') ? 'degraded' : 'up'
+      const worst = statuses.includes('down')
+        ? 'down'
+        : statuses.includes('degraded')
+          ? 'degraded'
+          : 'up'
       return { status: state === 'started' ? worst : 'down', components }
     },
     [Symbol.asyncDispose]: () => service.stop(),

@@ -77,7 +77,10 @@ export interface ServiceOptions<C extends Components = Components> {
   readonly meter?: Meter
   readonly tracer?: Tracer
   /** Around every handled call and every call made; the first is the outermost. */
-  readonly middleware?: { readonly server?: readonly Middleware[]; readonly client?: readonly Middleware[] }
+  readonly middleware?: {
+    readonly server?: readonly Middleware[]
+    readonly client?: readonly Middleware[]
+  }
   readonly limits?: ServerLimits
   readonly ejection?: EjectionOptions
   readonly registration?: RegistrationOptions

@@ -1,5 +1,5 @@
-import { type CodecSet, createCodecSet } from '../codec/codec-set.ts'
 import { bytesCodec } from '../codec/bytes-codec.ts'
+import { type CodecSet, createCodecSet } from '../codec/codec-set.ts'
 import { jsonCodec } from '../codec/json-codec.ts'
 import { textCodec } from '../codec/text-codec.ts'
 import type { Component } from '../component/component.ts'
@@ -84,17 +84,24 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
     selector: options.selector ?? randomSelector(),
     policy: options.policy ?? retryPolicy(),
     codecs: createCodecSet([...(options.codecs ?? []), jsonCodec(), textCodec(), bytesCodec()]),
-    local: transports.find((transport) => transport.name === 'memory') ?? memoryTransport({ network }),
+    local:
+      transports.find((transport) => transport.name === 'memory') ?? memoryTransport({ network }),
     remote,
     serverMiddleware: [...seen, ...(options.middleware?.server ?? [])],
     clientMiddleware: [...seen, ...(options.middleware?.client ?? [])],
     owned,
-    spread: milliseconds('shutdown.spread', options.shutdown?.spread ?? (remote.length === 0 ? 0 : 500)),
+    spread: milliseconds(
+      'shutdown.spread',
+      options.shutdown?.spread ?? (remote.length === 0 ? 0 : 500),
+    ),
     drain: milliseconds('shutdown.drain', options.shutdown?.drain ?? 10_000),
   }
 }
 
 function milliseconds(field: string, value: number): number {
   if (value >= 0 && value <= 2 ** 31 - 1) return value
-  throw new MicroError('invalid_argument', `${field}: ${value}; give milliseconds from 0 to 2^31 - 1`)
+  throw new MicroError(
+    'invalid_argument',
+    `${field}: ${value}; give milliseconds from 0 to 2^31 - 1`,
+  )
 }

@@ -1,5 +1,5 @@
-export { memoryTransport, type MemoryTransportOptions } from './memory-transport.ts'
 export { type MemoryNetwork, memoryNetwork } from './memory-network.ts'
+export { type MemoryTransportOptions, memoryTransport } from './memory-transport.ts'
 export { createMessageQueue, type MessageQueue } from './message-queue.ts'
 export type {
   CallHead,

@@ -63,6 +63,8 @@ class MemoryConnection implements Connection {
   #find(): CallReceiver {
     const receiver = this.#network.find(this.#node)
     if (receiver !== undefined) return receiver
-    throw new MicroError('unavailable', `node ${this.#node} has left this process`, { processed: 'no' })
+    throw new MicroError('unavailable', `node ${this.#node} has left this process`, {
+      processed: 'no',
+    })
   }
 }

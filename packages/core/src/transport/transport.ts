@@ -92,7 +92,12 @@ export interface CallReceiver {
    */
   unary(head: CallHead, body: Uint8Array, context: Context, peer: Peer): Awaitable<Reply>
   /** Resolves with the trailers when all messages have been written. */
-  stream(head: CallHead, stream: ServerStream, context: Context, peer: Peer): Promise<Metadata | undefined>
+  stream(
+    head: CallHead,
+    stream: ServerStream,
+    context: Context,
+    peer: Peer,
+  ): Promise<Metadata | undefined>
   /** False until the service is ready and from the moment it begins to stop. */
   readonly ready: boolean
 }
@@ -135,4 +140,3 @@ export interface Transport extends Component {
   /** Makes the connection object; no I/O until its first call. */
   dial(endpoint: Pick<Endpoint, 'transport' | 'url'>, options: DialOptions): Connection
 }
-

@@ -5,10 +5,10 @@ import {
   defineService,
   memoryNetwork,
   memoryTransport,
-  serverStream,
-  unary,
   type Service,
   type ServiceOptions,
+  serverStream,
+  unary,
 } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { afterEach } from 'vitest'
@@ -24,7 +24,7 @@ export const Echo = defineService('echo', {
 const opened: AsyncDisposable[] = []
 
 /** Stopped after the test, whatever becomes of it. */
-export function closing<T extends AsyncDisposable>(resource: T): T {
+function closing<T extends AsyncDisposable>(resource: T): T {
   opened.push(resource)
   return resource
 }
@@ -36,7 +36,12 @@ afterEach(async () => {
 /** A service that is quiet and leaves the process's signals alone. */
 export function quietService(options: Partial<ServiceOptions> = {}): Service {
   return closing(
-    createService({ name: 'test', logger: memoryLogger(), shutdown: { signals: false }, ...options }),
+    createService({
+      name: 'test',
+      logger: memoryLogger(),
+      shutdown: { signals: false },
+      ...options,
+    }),
   )
 }
 

@@ -3,7 +3,13 @@ import { MicroError } from '@micro/core/errors'
 import { Metadata } from '@micro/core/metadata'
 import { type CallHead, type ClientStream, createMessageQueue } from '@micro/core/transport'
 import { compress, decompress, requireEncoding } from '../compression.ts'
-import { compressedFlag, createEnvelopeParser, endFlag, type Envelope, writeEnvelope } from '../envelope.ts'
+import {
+  compressedFlag,
+  createEnvelopeParser,
+  type Envelope,
+  endFlag,
+  writeEnvelope,
+} from '../envelope.ts'
 import { errorFromJson, tooLarge } from '../errors.ts'
 import { essence, toStreamType } from '../headers.ts'
 import type { Settings } from '../options.ts'
@@ -88,14 +94,27 @@ export function createClientStream(
       const response = await made.response
       const contentType = essence(response.headers['content-type'] as string | undefined)
       if (response.status !== 200) {
-        await readReply(head, response.status, response.headers, await whole(response, maxMessageSize), maxMessageSize)
+        await readReply(
+          head,
+          response.status,
+          response.headers,
+          await whole(response, maxMessageSize),
+          maxMessageSize,
+        )
       }
       if (contentType !== toStreamType(head.contentType)) {
-        throw new MicroError('internal', `the answer has content-type "${contentType}", not ${toStreamType(head.contentType)}`, {
-          processed: 'yes',
-        })
+        throw new MicroError(
+          'internal',
+          `the answer has content-type "${contentType}", not ${toStreamType(head.contentType)}`,
+          {
+            processed: 'yes',
+          },
+        )
       }
-      gzipped = requireEncoding(response.headers['connect-content-encoding'] as string | undefined, 'connect-content-encoding')
+      gzipped = requireEncoding(
+        response.headers['connect-content-encoding'] as string | undefined,
+        'connect-content-encoding',
+      )
       opened.resolve(splitMetadata(response.headers).headers ?? new Metadata())
       lastActivity = performance.now()
       read(response, made.translate)
@@ -134,7 +153,11 @@ export function createClientStream(
       if (step.done === true) return step
       const { flags, data } = step.value
       if ((flags & compressedFlag) === 0) return { done: false, value: data }
-      if (!gzipped) throw new MicroError('internal', 'a compressed message, but no connect-content-encoding header')
+      if (!gzipped)
+        throw new MicroError(
+          'internal',
+          'a compressed message, but no connect-content-encoding header',
+        )
       return { done: false, value: await decompress(data, maxMessageSize, 'response') }
     },
     async return() {
@@ -168,13 +191,20 @@ function readEnd(data: Buffer): { error: MicroError | undefined; metadata: Metad
   try {
     json = JSON.parse(data.toString()) as typeof json
   } catch (cause) {
-    throw new MicroError('internal', 'the end of the stream is not JSON', { cause, processed: 'yes' })
+    throw new MicroError('internal', 'the end of the stream is not JSON', {
+      cause,
+      processed: 'yes',
+    })
   }
   const metadata = new Metadata()
   for (const [name, values] of Object.entries(json.metadata ?? {})) {
-    for (const value of Array.isArray(values) ? values : []) if (typeof value === 'string') metadata.append(name, value)
+    for (const value of Array.isArray(values) ? values : [])
+      if (typeof value === 'string') metadata.append(name, value)
   }
-  const error = json.error === undefined ? undefined : errorFromJson(json.error, 'unknown', { metadata, processed: 'yes' })
+  const error =
+    json.error === undefined
+      ? undefined
+      : errorFromJson(json.error, 'unknown', { metadata, processed: 'yes' })
   return { error, metadata }
 }
 

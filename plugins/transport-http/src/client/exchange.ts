@@ -26,12 +26,20 @@ export interface Exchange {
   translate(cause: unknown): MicroError
 }
 
-export async function openHttp2(sessions: SessionHolder, address: string, path: string, headers: readonly string[]): Promise<Exchange> {
+export async function openHttp2(
+  sessions: SessionHolder,
+  address: string,
+  path: string,
+  headers: readonly string[],
+): Promise<Exchange> {
   let sent = false
   const session = await sessions.open().catch((error: unknown) => {
     throw fromTransport(error, address, false)
   })
-  const stream = session.request({ ':method': 'POST', ':path': path, ...toRecord(headers) }, { endStream: false })
+  const stream = session.request(
+    { ':method': 'POST', ':path': path, ...toRecord(headers) },
+    { endStream: false },
+  )
   // The holder keeps idle sessions from holding the process; a running stream should.
   session.ref()
   stream.on('close', () => {
@@ -42,13 +50,20 @@ export async function openHttp2(sessions: SessionHolder, address: string, path: 
   })
   const translate = (cause: unknown): MicroError => {
     if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
-      return new MicroError('unavailable', `${address} refused the stream`, { cause, processed: 'no' })
+      return new MicroError('unavailable', `${address} refused the stream`, {
+        cause,
+        processed: 'no',
+      })
     }
     return fromTransport(cause, address, sent)
   }
   const response = new Promise<ExchangeHead>((resolve, reject) => {
     stream.on('response', (received) => {
-      resolve({ status: Number(received[':status']), headers: received as ResponseHeaders, body: stream })
+      resolve({
+        status: Number(received[':status']),
+        headers: received as ResponseHeaders,
+        body: stream,
+      })
     })
     stream.on('error', (error) => reject(translate(error)))
     stream.on('close', () => reject(translate(new Error('closed without an answer'))))
@@ -57,7 +72,12 @@ export async function openHttp2(sessions: SessionHolder, address: string, path: 
   return { request: stream, response, abort: () => cancelStream(stream), translate }
 }
 
-export function openHttp1(origin: string, settings: Settings, path: string, headers: readonly string[]): Exchange {
+export function openHttp1(
+  origin: string,
+  settings: Settings,
+  path: string,
+  headers: readonly string[],
+): Exchange {
   const url = new URL(path, origin)
   const request: ClientRequest = (url.protocol === 'https:' ? requestHttps : requestHttp1)(url, {
     method: 'POST',
@@ -67,9 +87,10 @@ export function openHttp1(origin: string, settings: Settings, path: string, head
   })
   let sent = false
   request.on('socket', (socket) => {
-    if (socket.connecting) socket.once('connect', () => {
-      sent = true
-    })
+    if (socket.connecting)
+      socket.once('connect', () => {
+        sent = true
+      })
     else sent = true
   })
   const translate = (cause: unknown): MicroError => fromTransport(cause, url.host, sent)

@@ -7,8 +7,8 @@ import type { Settings } from '../options.ts'
 import { createClientStream } from './client-stream.ts'
 import { openHttp1, openHttp2 } from './exchange.ts'
 import { callHttp1 } from './http1-unary.ts'
-import { callHttp2 } from './http2-unary.ts'
 import { createSessionHolder, type SessionHolder } from './http2-session.ts'
+import { callHttp2 } from './http2-unary.ts'
 import { streamHeaders } from './request-headers.ts'
 
 /** Calls to one endpoint: a pool of HTTP/1.1 sockets and one HTTP/2 connection, each made on demand. */
@@ -32,8 +32,10 @@ export class HttpConnection implements Connection {
 
   unary(head: CallHead, body: Uint8Array, context: Context): Promise<Reply> {
     const { maxMessageSize, compressFrom } = this.#settings
-    if (body.length > maxMessageSize) return Promise.reject(tooLarge(maxMessageSize, 'request').with({ processed: 'no' }))
-    if (compressFrom === false || body.length < compressFrom) return this.#call(head, body, undefined, context)
+    if (body.length > maxMessageSize)
+      return Promise.reject(tooLarge(maxMessageSize, 'request').with({ processed: 'no' }))
+    if (compressFrom === false || body.length < compressFrom)
+      return this.#call(head, body, undefined, context)
     return compress(body).then((data) => this.#call(head, data, 'gzip', context))
   }
 
@@ -49,9 +51,15 @@ export class HttpConnection implements Connection {
 
   async ping(context: Context): Promise<void> {
     const removeListeners: (() => void)[] = []
-    const cancelled = new Promise<never>((_resolve, reject) => removeListeners.push(context.onCancel(reject)))
+    const cancelled = new Promise<never>((_resolve, reject) =>
+      removeListeners.push(context.onCancel(reject)),
+    )
     try {
-      const answer = this.#http1().request({ method: 'GET', path: `${this.#prefix}/livez`, signal: context.signal })
+      const answer = this.#http1().request({
+        method: 'GET',
+        path: `${this.#prefix}/livez`,
+        signal: context.signal,
+      })
       const { body } = await Promise.race([answer, cancelled])
       await body.dump()
     } finally {
@@ -67,12 +75,27 @@ export class HttpConnection implements Connection {
     await Promise.all([this.#pool?.destroy(), this.#sessions.close()])
   }
 
-  #call(head: CallHead, body: Uint8Array, encoding: string | undefined, context: Context): Promise<Reply> {
+  #call(
+    head: CallHead,
+    body: Uint8Array,
+    encoding: string | undefined,
+    context: Context,
+  ): Promise<Reply> {
     const path = this.#path(head)
     if (this.#settings.protocol === 'http2') {
-      return callHttp2({ sessions: this.#sessions, address: this.#address, settings: this.#settings, head, path, body, encoding, context })
+      return callHttp2({
+        sessions: this.#sessions,
+        address: this.#address,
+        settings: this.#settings,
+        head,
+        path,
+        body,
+        encoding,
+        context,
+      })
     }
-    const get = this.#settings.useGet && head.idempotency === 'no_side_effects' && encoding === undefined
+    const get =
+      this.#settings.useGet && head.idempotency === 'no_side_effects' && encoding === undefined
     return callHttp1({
       pool: this.#http1(),
       address: this.#address,

@@ -2,7 +2,7 @@ import type { Context } from '@micro/core/context'
 import type { CallHead, Reply } from '@micro/core/transport'
 import type { Dispatcher, Pool } from 'undici'
 import { fromTransport, tooLarge } from '../errors.ts'
-import { readReply, type ResponseHeaders, toReply } from './read-reply.ts'
+import { type ResponseHeaders, readReply, toReply } from './read-reply.ts'
 import { unaryHeaders } from './request-headers.ts'
 
 export interface Http1Call {
@@ -25,7 +25,10 @@ export function callHttp1(call: Http1Call): Promise<Reply> {
     if (call.encoding !== undefined) headers.push('content-encoding', call.encoding)
     const handler = new UnaryHandler(call, resolve, reject)
     try {
-      call.pool.dispatch({ method: call.method, path: call.path, headers, body: call.body }, handler)
+      call.pool.dispatch(
+        { method: call.method, path: call.path, headers, body: call.body },
+        handler,
+      )
     } catch (error) {
       handler.fail(fromTransport(error, call.address, false))
     }
@@ -45,7 +48,11 @@ class UnaryHandler implements Dispatcher.DispatchHandler {
   #rest: Buffer[] | undefined
   #size = 0
 
-  constructor(call: Http1Call, resolve: (reply: Reply | Promise<Reply>) => void, reject: (error: unknown) => void) {
+  constructor(
+    call: Http1Call,
+    resolve: (reply: Reply | Promise<Reply>) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#call = call
     this.#resolve = resolve
     this.#reject = reject
@@ -66,14 +73,19 @@ class UnaryHandler implements Dispatcher.DispatchHandler {
     if (this.#settled) controller.abort(abandoned)
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ResponseHeaders,
+  ): void {
     this.#status = status
     this.#headers = headers
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length
-    if (this.#size > this.#call.maxMessageSize) this.fail(tooLarge(this.#call.maxMessageSize, 'response'))
+    if (this.#size > this.#call.maxMessageSize)
+      this.fail(tooLarge(this.#call.maxMessageSize, 'response'))
     else if (this.#first === undefined) this.#first = chunk
     else {
       this.#rest ??= [this.#first]
@@ -84,7 +96,8 @@ class UnaryHandler implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#settled) return
     const { head, maxMessageSize } = this.#call
-    const body = this.#rest === undefined ? (this.#first ?? empty) : Buffer.concat(this.#rest, this.#size)
+    const body =
+      this.#rest === undefined ? (this.#first ?? empty) : Buffer.concat(this.#rest, this.#size)
     try {
       const reply =
         this.#headers['content-encoding'] === undefined

@@ -29,11 +29,21 @@ export function createSessionHolder(origin: string, settings: Settings): Session
       const session = connect(origin, {
         ...material,
         maxSessionMemory: 64,
-        settings: { enablePush: false, initialWindowSize: 1 << 20, maxHeaderListSize: settings.maxHeaderSize },
+        settings: {
+          enablePush: false,
+          initialWindowSize: 1 << 20,
+          maxHeaderListSize: settings.maxHeaderSize,
+        },
       })
       all.add(session)
       const timer = setTimeout(() => {
-        session.destroy(new MicroError('unavailable', `no connection to ${origin} within ${settings.connectTimeout} ms (connectTimeout)`, { processed: 'no' }))
+        session.destroy(
+          new MicroError(
+            'unavailable',
+            `no connection to ${origin} within ${settings.connectTimeout} ms (connectTimeout)`,
+            { processed: 'no' },
+          ),
+        )
       }, settings.connectTimeout)
       const forget = (): void => {
         if (current === session) {
@@ -59,7 +69,9 @@ export function createSessionHolder(origin: string, settings: Settings): Session
         clearInterval(pinging)
         all.delete(session)
         forget()
-        reject(new MicroError('unavailable', `${origin} closed the connection`, { processed: 'no' }))
+        reject(
+          new MicroError('unavailable', `${origin} closed the connection`, { processed: 'no' }),
+        )
       })
       const pinging = unrefTimer(setInterval(() => ping(session), pingInterval))
     })
@@ -87,7 +99,9 @@ export function createSessionHolder(origin: string, settings: Settings): Session
     async drain() {
       opening = undefined
       current = undefined
-      await Promise.all([...all].map((session) => new Promise<void>((resolve) => session.close(resolve))))
+      await Promise.all(
+        [...all].map((session) => new Promise<void>((resolve) => session.close(resolve))),
+      )
     },
     async close() {
       opening = undefined

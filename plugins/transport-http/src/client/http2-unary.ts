@@ -40,7 +40,13 @@ export async function callHttp2(call: Http2Call): Promise<Reply> {
       exchange.abort()
       throw exchange.translate(error)
     }
-    return readReply(head, response.status, response.headers, Buffer.concat(chunks, size), settings.maxMessageSize)
+    return readReply(
+      head,
+      response.status,
+      response.headers,
+      Buffer.concat(chunks, size),
+      settings.maxMessageSize,
+    )
   })
 }
 

@@ -23,13 +23,22 @@ export async function readReply(
 }
 
 /** The same for a body that is not compressed. */
-export function toReply(head: CallHead, status: number, headers: ResponseHeaders, body: Buffer): Reply {
+export function toReply(
+  head: CallHead,
+  status: number,
+  headers: ResponseHeaders,
+  body: Buffer,
+): Reply {
   const contentType = essence(text(headers['content-type']))
   if (status !== 200) throw toError(status, headers, contentType, body)
   if (contentType !== head.contentType) {
-    throw new MicroError('internal', `the answer has content-type "${contentType}", not ${head.contentType}`, {
-      processed: 'yes',
-    })
+    throw new MicroError(
+      'internal',
+      `the answer has content-type "${contentType}", not ${head.contentType}`,
+      {
+        processed: 'yes',
+      },
+    )
   }
   const reply = splitMetadata(headers)
   return { body, headers: reply.headers, trailers: reply.trailers }
@@ -46,7 +55,9 @@ export function splitMetadata(headers: ResponseHeaders): {
     if (!isMetadata(name)) continue
     const value = headers[name]
     const trailer = name.startsWith(trailerPrefix)
-    const target = trailer ? (trailers ??= new Metadata()) : (plain ??= new Metadata())
+    if (trailer) trailers ??= new Metadata()
+    else plain ??= new Metadata()
+    const target = (trailer ? trailers : plain) as Metadata
     const key = trailer ? name.slice(trailerPrefix.length) : name
     if (typeof value === 'string') addMetadata(target, key, value)
     else for (const one of value ?? []) addMetadata(target, key, one)
@@ -54,7 +65,12 @@ export function splitMetadata(headers: ResponseHeaders): {
   return { headers: plain, trailers }
 }
 
-function toError(status: number, headers: ResponseHeaders, contentType: string, body: Buffer): MicroError {
+function toError(
+  status: number,
+  headers: ResponseHeaders,
+  contentType: string,
+  body: Buffer,
+): MicroError {
   const metadata = new Metadata(splitMetadata(headers).headers)
   for (const [name, value] of splitMetadata(headers).trailers ?? []) metadata.append(name, value)
   const retryAfter = parseRetryAfter(text(headers['retry-after']))

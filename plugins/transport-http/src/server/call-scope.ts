@@ -7,16 +7,24 @@ import type { Request, RequestHead, Response } from './request.ts'
 /** The context of one request: its deadline, and its end when the client goes away. */
 export function openContext(response: Response, timeout: string | undefined): Context {
   const milliseconds = parseTimeout(timeout)
-  const context = new Context(rootContext, milliseconds === undefined ? undefined : { timeout: milliseconds })
+  const context = new Context(
+    rootContext,
+    milliseconds === undefined ? undefined : { timeout: milliseconds },
+  )
   response.on('close', () => {
-    if (!response.writableFinished) context.cancel(new MicroError('cancelled', 'the client has gone'))
+    if (!response.writableFinished)
+      context.cancel(new MicroError('cancelled', 'the client has gone'))
   })
   // A response to a client that has gone fails; `close` says all there is to know.
   response.on('error', () => undefined)
   return context
 }
 
-export function toCallHead(method: ReceivedMethod, head: RequestHead, contentType: string): CallHead {
+export function toCallHead(
+  method: ReceivedMethod,
+  head: RequestHead,
+  contentType: string,
+): CallHead {
   return {
     service: method.service,
     method: method.name,

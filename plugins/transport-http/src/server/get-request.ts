@@ -17,9 +17,13 @@ export function parseGet(query: string, contentTypes: readonly string[]): GetReq
   if (encoding === null) throw invalid('encoding', 'is missing')
   const contentType = contentTypes.find((type) => type.slice(type.indexOf('/') + 1) === encoding)
   if (contentType === undefined) {
-    throw new MicroError('unimplemented', `query parameter encoding "${encoding.slice(0, 40)}" is not known here`, {
-      processed: 'no',
-    })
+    throw new MicroError(
+      'unimplemented',
+      `query parameter encoding "${encoding.slice(0, 40)}" is not known here`,
+      {
+        processed: 'no',
+      },
+    )
   }
   const base64 = parameters.get('base64')
   if (base64 !== null && base64 !== '0' && base64 !== '1') throw invalid('base64', 'must be 0 or 1')

@@ -1,7 +1,17 @@
 import { once } from 'node:events'
 import { createServer as createHttp1, type Server as Http1Server } from 'node:http'
-import { createSecureServer, createServer as createHttp2, type Http2Server, type ServerHttp2Session } from 'node:http2'
-import { type AddressInfo, createServer as createNet, type Server as NetServer, type Socket } from 'node:net'
+import {
+  createServer as createHttp2,
+  createSecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from 'node:http2'
+import {
+  type AddressInfo,
+  createServer as createNet,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net'
 import type { CallReceiver, Listener } from '@micro/core/transport'
 import { fromListen } from '../errors.ts'
 import type { Settings } from '../options.ts'
@@ -31,7 +41,10 @@ export async function listen(receiver: CallReceiver, settings: Settings): Promis
   http2.on('request', onRequest)
   http2.on('session', onSession)
   http2.on('sessionError', () => undefined)
-  const server: NetServer = settings.tls === undefined ? createNet((socket) => route(socket, http1, http2, settings)) : http2
+  const server: NetServer =
+    settings.tls === undefined
+      ? createNet((socket) => route(socket, http1, http2, settings))
+      : http2
   server.maxConnections = settings.maxConnections
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
@@ -70,7 +83,8 @@ export async function listen(receiver: CallReceiver, settings: Settings): Promis
 }
 
 function createServers(settings: Settings): { http1: Http1Server; http2: Http2Server } {
-  const { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout, maxStreams, tls } = settings
+  const { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout, maxStreams, tls } =
+    settings
   const http1 = createHttp1({
     maxHeaderSize,
     headersTimeout: Math.min(headersTimeout, requestTimeout),
@@ -81,7 +95,12 @@ function createServers(settings: Settings): { http1: Http1Server; http2: Http2Se
   })
   const options = {
     maxHeaderListPairs: 256,
-    settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderSize, initialWindowSize: 1 << 20, enablePush: false },
+    settings: {
+      maxConcurrentStreams: maxStreams,
+      maxHeaderListSize: maxHeaderSize,
+      initialWindowSize: 1 << 20,
+      enablePush: false,
+    },
     maxSessionMemory: 64,
   }
   if (tls === undefined) return { http1, http2: createHttp2(options) }
@@ -119,9 +138,17 @@ function route(socket: Socket, http1: Http1Server, http2: Http2Server, settings:
 function rotate(server: Http2Server, settings: Settings): () => void {
   const changes = settings.tls?.watch()[Symbol.asyncIterator]()
   const follow = async (): Promise<void> => {
-    for (let step = await changes?.next(); step !== undefined && step.done !== true; step = await changes?.next()) {
+    for (
+      let step = await changes?.next();
+      step !== undefined && step.done !== true;
+      step = await changes?.next()
+    ) {
       const { cert, key, ca } = step.value
-      ;(server as unknown as { setSecureContext(options: object): void }).setSecureContext({ cert, key, ca })
+      ;(server as unknown as { setSecureContext(options: object): void }).setSecureContext({
+        cert,
+        key,
+        ca,
+      })
     }
   }
   // A source that fails leaves the last good material in place; it reports its own health.

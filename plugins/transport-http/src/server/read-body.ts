@@ -3,7 +3,11 @@ import { tooLarge } from '../errors.ts'
 import type { Request } from './request.ts'
 
 /** The whole body; no more than `limit` bytes of it are ever held. */
-export function readBody(request: Request, limit: number, announced: number | undefined): Promise<Buffer> {
+export function readBody(
+  request: Request,
+  limit: number,
+  announced: number | undefined,
+): Promise<Buffer> {
   return new Promise<Buffer>((resolve, reject) => {
     if (announced !== undefined && announced > limit) {
       reject(tooLarge(limit, 'request'))
@@ -30,7 +34,9 @@ export function readBody(request: Request, limit: number, announced: number | un
       else resolve(first ?? empty)
     })
     const broken = (cause?: unknown): void =>
-      reject(new MicroError('cancelled', 'the client went away in the middle of its request', { cause }))
+      reject(
+        new MicroError('cancelled', 'the client went away in the middle of its request', { cause }),
+      )
     request.on('error', broken)
     request.on('aborted', broken)
   })

@@ -74,5 +74,7 @@ export function readHead(request: Request): RequestHead {
 }
 
 export function acceptsGzip(header: string | undefined): boolean {
-  return header?.split(',').some((one) => /^\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/.test(one)) === true
+  return (
+    header?.split(',').some((one) => /^\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/.test(one)) === true
+  )
 }

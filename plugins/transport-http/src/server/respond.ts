@@ -7,13 +7,22 @@ import type { Response } from './request.ts'
 /** Names and values in turn, as `writeHead` takes them without an object in between. */
 export type FlatHeaders = (string | number)[]
 
-export function addHeaders(headers: FlatHeaders, metadata: Metadata | undefined, prefix = ''): void {
+export function addHeaders(
+  headers: FlatHeaders,
+  metadata: Metadata | undefined,
+  prefix = '',
+): void {
   if (metadata === undefined || metadata.size === 0) return
   for (const [name, value] of metadata) headers.push(prefix + name, value)
 }
 
 /** Sends a whole answer. Nothing happens if the client has gone. */
-export function send(response: Response, status: number, headers: FlatHeaders, body: Uint8Array): void {
+export function send(
+  response: Response,
+  status: number,
+  headers: FlatHeaders,
+  body: Uint8Array,
+): void {
   if (response.destroyed || response.headersSent) return
   headers.push('content-length', body.length)
   writeHead(response, status, headers)
@@ -27,12 +36,23 @@ export function writeHead(response: Response, status: number, headers: FlatHeade
 }
 
 /** Sends a failure as Connect's JSON, whatever the codec of the call. */
-export function sendError(response: Response, error: MicroError, headers: FlatHeaders = [], status?: number): void {
+export function sendError(
+  response: Response,
+  error: MicroError,
+  headers: FlatHeaders = [],
+  status?: number,
+): void {
   headers.push('content-type', 'application/json')
   if (error.processed === 'no') headers.push(processedHeader, 'no')
-  if (error.retryAfter !== undefined) headers.push('retry-after', Math.ceil(error.retryAfter / 1_000))
+  if (error.retryAfter !== undefined)
+    headers.push('retry-after', Math.ceil(error.retryAfter / 1_000))
   addHeaders(headers, error.metadata)
-  send(response, status ?? statusOf(error.code), headers, Buffer.from(JSON.stringify(errorToJson(error))))
+  send(
+    response,
+    status ?? statusOf(error.code),
+    headers,
+    Buffer.from(JSON.stringify(errorToJson(error))),
+  )
 }
 
 function toObject(headers: FlatHeaders): Record<string, string | string[]> {
@@ -50,5 +70,7 @@ function toObject(headers: FlatHeaders): Record<string, string | string[]> {
 
 /** Anything that is thrown, as an answer. Foreign errors are told of as `internal` only. */
 export function toMicroError(error: unknown): MicroError {
-  return MicroError.is(error) ? error : new MicroError('internal', 'internal error', { cause: error })
+  return MicroError.is(error)
+    ? error
+    : new MicroError('internal', 'internal error', { cause: error })
 }

@@ -1,8 +1,19 @@
 import { MicroError } from '@micro/core/errors'
 import { Metadata } from '@micro/core/metadata'
-import { type CallReceiver, createMessageQueue, type ReceivedMethod, type ServerStream } from '@micro/core/transport'
+import {
+  type CallReceiver,
+  createMessageQueue,
+  type ReceivedMethod,
+  type ServerStream,
+} from '@micro/core/transport'
 import { compress, decompress, requireEncoding } from '../compression.ts'
-import { compressedFlag, createEnvelopeParser, endFlag, type Envelope, writeEnvelope } from '../envelope.ts'
+import {
+  compressedFlag,
+  createEnvelopeParser,
+  type Envelope,
+  endFlag,
+  writeEnvelope,
+} from '../envelope.ts'
 import { errorToJson, tooLarge } from '../errors.ts'
 import { toStreamType } from '../headers.ts'
 import type { Settings } from '../options.ts'
@@ -36,7 +47,12 @@ export async function serveStream(
     try {
       stream = openStream(settings, request, response, call, gzipped)
       context.onCancel(stream.fail)
-      const trailers = await receiver.stream(toCallHead(call.method, head, call.contentType), stream, context, peerOf(request))
+      const trailers = await receiver.stream(
+        toCallHead(call.method, head, call.contentType),
+        stream,
+        context,
+        peerOf(request),
+      )
       stream.finish(undefined, trailers)
     } finally {
       context.finish()
@@ -44,7 +60,8 @@ export async function serveStream(
   } catch (error) {
     const failure = toMicroError(error)
     // Before the headers have gone, a stream that was refused can still say so with a status.
-    if (stream === undefined || (!response.headersSent && failure.processed === 'no')) sendError(response, failure, call.headers)
+    if (stream === undefined || (!response.headersSent && failure.processed === 'no'))
+      sendError(response, failure, call.headers)
     else stream.finish(failure, undefined)
   } finally {
     stream?.fail(new MicroError('cancelled', 'the stream has ended'))
@@ -136,7 +153,8 @@ function openStream(
       if (message.length > maxMessageSize) throw tooLarge(maxMessageSize, 'response')
       open()
       lastActivity = performance.now()
-      if (!compressing || message.length < (compressFrom as number)) return writeRaw(writeEnvelope(0, message))
+      if (!compressing || message.length < (compressFrom as number))
+        return writeRaw(writeEnvelope(0, message))
       return compress(message).then((data) => writeRaw(writeEnvelope(compressedFlag, data)))
     },
     async next() {
@@ -145,7 +163,10 @@ function openStream(
       const { flags, data } = step.value
       if ((flags & compressedFlag) === 0) return { done: false, value: data }
       if (!gzipped) {
-        throw new MicroError('invalid_argument', 'a compressed message, but no connect-content-encoding header')
+        throw new MicroError(
+          'invalid_argument',
+          'a compressed message, but no connect-content-encoding header',
+        )
       }
       return { done: false, value: await decompress(data, maxMessageSize, 'request') }
     },
@@ -163,7 +184,11 @@ function openStream(
         ...(error === undefined ? {} : { error: errorToJson(error) }),
         ...(metadata.size === 0
           ? {}
-          : { metadata: Object.fromEntries([...metadata.keys()].map((name) => [name, metadata.getAll(name)])) }),
+          : {
+              metadata: Object.fromEntries(
+                [...metadata.keys()].map((name) => [name, metadata.getAll(name)]),
+              ),
+            }),
       }
       const last = writeEnvelope(endFlag, Buffer.from(JSON.stringify(end)))
       ;(response as { end(chunk: Buffer): unknown }).end(last)

@@ -30,7 +30,8 @@ export async function serveUnary(
     const gzipped = requireEncoding(head.contentEncoding, 'content-encoding')
     const context = openContext(response, head.timeout)
     try {
-      let body = call.message ?? (await readBody(request, settings.maxMessageSize, head.contentLength))
+      let body =
+        call.message ?? (await readBody(request, settings.maxMessageSize, head.contentLength))
       if (gzipped) body = await decompress(body, settings.maxMessageSize, 'request')
       const callHead = toCallHead(method, head, call.contentType)
       const reply = await receiver.unary(callHead, body, context, peerOf(request))
@@ -47,11 +48,19 @@ export async function serveUnary(
   }
 }
 
-async function answer(settings: Settings, response: Response, call: UnaryRequest, reply: Reply): Promise<void> {
+async function answer(
+  settings: Settings,
+  response: Response,
+  call: UnaryRequest,
+  reply: Reply,
+): Promise<void> {
   const { headers, head } = call
   let { body } = reply
   if (body.length > settings.maxMessageSize) {
-    throw new MicroError('resource_exhausted', `the response exceeds maxMessageSize of ${settings.maxMessageSize} bytes`)
+    throw new MicroError(
+      'resource_exhausted',
+      `the response exceeds maxMessageSize of ${settings.maxMessageSize} bytes`,
+    )
   }
   headers.push('content-type', call.contentType)
   const { compressFrom } = settings
