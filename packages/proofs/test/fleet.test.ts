@@ -19,8 +19,8 @@ test('idempotent calls: none fails while one process of three is killed and one 
     width,
     call: () => work.safe(),
     events: {
-      2_500: () => killed.process.kill('SIGKILL'),
-      5_000: () => drained.process.kill('SIGTERM'),
+      2500: () => killed.process.kill('SIGKILL'),
+      5000: () => drained.process.kill('SIGTERM'),
     },
   })
   expect(failures.map(String)).toEqual([])
@@ -38,8 +38,8 @@ test('other calls: only those in flight on the killed process fail, as unavailab
     width,
     call: () => work.once(),
     events: {
-      2_500: () => killed.process.kill('SIGKILL'),
-      5_000: () => drained.process.kill('SIGTERM'),
+      2500: () => killed.process.kill('SIGKILL'),
+      5000: () => drained.process.kill('SIGTERM'),
     },
   })
   expect(failures.length).toBeLessThanOrEqual(width)
@@ -56,7 +56,7 @@ test('idempotent calls: none fails while one process of three is frozen', async 
     calls,
     width,
     call: () => work.safe(),
-    events: { 2_500: () => frozen.process.kill('SIGSTOP') },
+    events: { 2500: () => frozen.process.kill('SIGSTOP') },
   })
   expect(failures.map(String)).toEqual([])
   expect((answers.get(one.id) ?? 0) + (answers.get(two.id) ?? 0)).toBeGreaterThan(calls / 2)
@@ -72,11 +72,15 @@ test('a deadline at the edge reaches the handler three services deep within 50 m
 
   const lag = monitorEventLoopDelay({ resolution: 5 })
   lag.enable()
-  const failure: unknown = await edge.hang(undefined, { timeout: 200 }).catch((error: unknown) => error)
+  const failure: unknown = await edge
+    .hang(undefined, { timeout: 200 })
+    .catch((error: unknown) => error)
   const at = Date.now()
   expect(MicroError.is(failure, 'deadline_exceeded')).toBe(true)
   const reports = await Promise.all(
-    workers.map(async ({ lines }) => JSON.parse((await lines.next()).value as string) as SignalReport),
+    workers.map(
+      async ({ lines }) => JSON.parse((await lines.next()).value as string) as SignalReport,
+    ),
   )
   lag.disable()
   const own = lag.max / 1e6

@@ -4,7 +4,7 @@ import { MicroError } from '../errors/micro-error.ts'
 import { Metadata } from '../metadata/metadata.ts'
 import type { Failure, Policy, PolicyCall } from '../policy/policy.ts'
 import type { Route, Snapshot } from '../router/router.ts'
-import type { Picker } from '../selector/selector.ts'
+import type { Pick, Picker } from '../selector/selector.ts'
 import { attemptsKey } from '../server/server-context.ts'
 import { injectTrace } from '../tracer/propagation.ts'
 import type { CallHead } from '../transport/transport.ts'
@@ -15,7 +15,7 @@ import { isInfrastructure } from './ejection.ts'
 const longestTimeout = 2 ** 31 - 1
 
 /** One call, over all its attempts: which nodes were tried, and what may be tried next. */
-export class Attempts extends Context implements PolicyCall {
+export class Attempts extends Context implements PolicyCall, Pick {
   readonly info: ClientMethodInfo
   readonly options: CallOptions
   readonly policy: Policy
@@ -23,7 +23,7 @@ export class Attempts extends Context implements PolicyCall {
   number = 0
   nodes = 0
   route: Route | undefined = undefined
-  #picker: Picker | undefined = undefined
+  picker: Picker | undefined = undefined
   #picked = 0
   #snapshot: Snapshot | undefined = undefined
   #tried: Set<Route> | undefined = undefined
@@ -58,6 +58,14 @@ export class Attempts extends Context implements PolicyCall {
     return this.#metadata
   }
 
+  // What a selector sees of the call.
+  get key(): string | undefined {
+    return this.options.key
+  }
+  get exclude(): ReadonlySet<Route> | undefined {
+    return this.#tried
+  }
+
   // What a policy sees of the call.
   get service(): string {
     return this.info.service
@@ -83,10 +91,9 @@ export class Attempts extends Context implements PolicyCall {
     this.#snapshot = snapshot
     this.nodes = snapshot.routes.length
     this.number += 1
-    const { route, picker } = this.info.target.pick(this.options.key, this.#tried)
+    const route = this.info.target.pick(this)
     this.route = route
-    this.#picker = picker
-    if (picker.done !== undefined) this.#picked = performance.now()
+    if (this.picker?.done !== undefined) this.#picked = performance.now()
     return route
   }
 
@@ -159,8 +166,7 @@ export class Attempts extends Context implements PolicyCall {
   }
 
   #done(route: Route, failed: boolean): void {
-    const picker = this.#picker
-    picker?.done?.(route, { latency: performance.now() - this.#picked, failed })
+    this.picker?.done?.(route, { latency: performance.now() - this.#picked, failed })
   }
 
   #noteFailure(route: Route, failed: boolean, certain: boolean): void {

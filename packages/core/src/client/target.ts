@@ -2,7 +2,7 @@ import { type Awaitable, isPromise } from '../component/promises.ts'
 import type { Context } from '../context/context.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { Route, RouteQuery, Router, RouteView, Snapshot } from '../router/router.ts'
-import type { Picker, Selector } from '../selector/selector.ts'
+import type { Pick, Picker, Selector } from '../selector/selector.ts'
 import type { ConnectionPool, PooledConnection } from './connection-pool.ts'
 import { createEjection, type Ejection, type EjectionOptions } from './ejection.ts'
 
@@ -47,17 +47,19 @@ export class Target {
     return this.#view.ready({ signal: context.signal }).then((first) => this.#adopt(first))
   }
 
-  /** @throws `unavailable` when no node is left to try. */
-  pick(
-    key: string | undefined,
-    exclude: ReadonlySet<Route> | undefined,
-  ): { route: Route; picker: Picker } {
+  /** Picks for `call` and leaves the picker there. @throws `unavailable` when no node is left to try. */
+  pick(call: Pick & { picker: Picker | undefined }): Route {
     // Keyed calls must reach the same node from everywhere, so only they ignore nearness.
-    const near = key === undefined ? this.#localPicker?.pick({ exclude }) : undefined
-    if (near !== undefined && !near.ejected)
-      return { route: near, picker: this.#localPicker as Picker }
-    const route = this.#picker?.pick({ key, exclude })
-    if (route !== undefined) return { route, picker: this.#picker as Picker }
+    if (this.#localPicker !== undefined && call.key === undefined) {
+      const near = this.#localPicker.pick(call)
+      if (near !== undefined && !near.ejected) {
+        call.picker = this.#localPicker
+        return near
+      }
+    }
+    const route = this.#picker?.pick(call)
+    call.picker = this.#picker
+    if (route !== undefined) return route
     throw new MicroError('unavailable', this.#whyNone(), { processed: 'no' })
   }
 

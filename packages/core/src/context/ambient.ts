@@ -17,6 +17,15 @@ export function runInContext<T>(context: Context, work: () => T): T {
   return storage.run(context, work)
 }
 
+/** The same for a function and its arguments, without a closure between. */
+export function applyInContext<A extends readonly unknown[], T>(
+  context: Context,
+  work: (...parameters: A) => T,
+  ...parameters: A
+): T {
+  return storage.run(context, work, ...parameters)
+}
+
 /**
  * Runs shared background work, such as a first connect, outside every call: it must not end with
  * the call that happened to start it.

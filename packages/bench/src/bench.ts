@@ -1,0 +1,18 @@
+/** `pnpm bench [in-process] [http] [pick] [import]`: side by side with the peers, all unless named. */
+import { cpus } from 'node:os'
+import { benchHttp } from './http.ts'
+import { benchImport } from './import.ts'
+import { benchInProcess } from './in-process.ts'
+import { benchPick } from './pick.ts'
+
+const all = { 'in-process': benchInProcess, http: benchHttp, pick: benchPick, import: benchImport }
+const named = process.argv.slice(2)
+
+console.log(
+  `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}; medians, with the spread of the rounds\n`,
+)
+for (const [name, run] of Object.entries(all)) {
+  if (named.length > 0 && !named.includes(name)) continue
+  await run()
+  console.log()
+}

@@ -1,0 +1,49 @@
+/** A server process for the HTTP comparison: `node http-server.ts micro|bare`. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createService, defineService, unary } from '@micro/core'
+import { memoryLogger } from '@micro/core/logger'
+import { httpTransport } from '@micro/plugin-transport-http'
+import type { Payload } from './payload.ts'
+
+const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
+
+const start: Record<string, () => Promise<string>> = {
+  async micro() {
+    const service = createService({
+      name: 'remote',
+      logger: memoryLogger(),
+      transports: [httpTransport()],
+    })
+    service.handle(Remote, { echo: (input) => input })
+    await service.start()
+    return service.nodes[0]?.endpoints[0]?.url as string
+  },
+  bare: () =>
+    new Promise((resolve) => {
+      const server = createServer((request, response) => {
+        const chunks: Buffer[] = []
+        request.on('data', (chunk: Buffer) => chunks.push(chunk))
+        request.on('end', () => {
+          const input: unknown = JSON.parse(Buffer.concat(chunks).toString())
+          const body = JSON.stringify(input)
+          response.writeHead(200, {
+            'content-type': 'application/json',
+            'content-length': Buffer.byteLength(body),
+          })
+          response.end(body)
+        })
+      })
+      server.listen(0, '127.0.0.1', () =>
+        resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+      )
+    }),
+}
+
+const url = await start[process.argv[2] ?? '']?.()
+process.send?.({ url })
+process.on('message', () => {
+  const { user, system } = process.cpuUsage()
+  process.send?.({ cpu: user + system })
+})
+process.on('disconnect', () => process.exit())
