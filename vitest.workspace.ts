@@ -6,7 +6,5 @@ export default defineConfig({
     reporters: ['default', './packages/workspace/src/test-report.ts'],
     // A test that fails now and then is a defect, of the code or of the test.
     retry: 0,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
   },
 })

@@ -19,6 +19,6 @@ const bound: BoundCodec = {
       `application/octet-stream holds a Uint8Array, not a ${typeof value}`,
     )
   },
-  // A copy: the transport may use its buffer again.
+  // A copy: a small message should not hold the large buffer that it was read into.
   decode: (bytes) => bytes.slice(),
 }

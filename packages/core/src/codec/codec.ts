@@ -5,7 +5,11 @@ import type { MessageType } from '../definition/definition.ts'
 export interface BoundCodec {
   /** @throws `invalid_argument` for a value that the encoding cannot hold, naming the place. */
   encode(value: unknown): Uint8Array
-  /** Never keeps `bytes`. @throws `invalid_argument` for malformed bytes. */
+  /**
+   * A message may keep parts of `bytes`: transports do not use them again.
+   *
+   * @throws `invalid_argument` for malformed bytes.
+   */
   decode(bytes: Uint8Array): unknown
 }
 
