@@ -12,8 +12,10 @@ export function openContext(response: Response, timeout: string | undefined): Co
     milliseconds === undefined ? undefined : { timeout: milliseconds },
   )
   response.on('close', () => {
-    if (!response.writableFinished)
+    // Not `writableFinished`: over HTTP/2 that is true of a stream that was reset, too.
+    if (!response.writableEnded) {
       context.cancel(new MicroError('cancelled', 'the client has gone'))
+    }
   })
   // A response to a client that has gone fails; `close` says all there is to know.
   response.on('error', () => undefined)
