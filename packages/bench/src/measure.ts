@@ -1,5 +1,5 @@
 /** One side of a comparison: `run` makes that many calls and returns when all have ended. */
-export interface Side {
+interface Side {
   readonly name: string
   readonly run: (calls: number) => Promise<void>
   /** CPU microseconds spent so far by all processes of this side, where it can be told. */

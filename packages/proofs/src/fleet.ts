@@ -9,7 +9,7 @@ import { memoryLogger } from '@micro/core/logger'
 import { fileRegistry } from '@micro/plugin-registry-file'
 import { httpTransport } from '@micro/plugin-transport-http'
 
-export interface Worker {
+interface Worker {
   /** Id of its node. */
   readonly id: string
   readonly process: ChildProcess

@@ -1,5 +1,5 @@
 import { referenceCodec } from '../codec/reference-codec.ts'
-import { isPromise } from '../component/promises.ts'
+import { abortable, isPromise } from '../component/promises.ts'
 import { staticComponent } from '../component/static-component.ts'
 import type { Context } from '../context/context.ts'
 import type { Methods, ServiceDefinition } from '../definition/definition.ts'
@@ -167,7 +167,7 @@ export function createServer(options: ServerOptions): Server {
       draining = true
       if (running.size === 0) return
       idle ??= Promise.withResolvers()
-      await Promise.race([idle.promise, aborted(drainOptions?.signal)])
+      await abortable(idle.promise, drainOptions?.signal)
     },
     abort(reason) {
       running.cancelAll(reason)
@@ -197,12 +197,5 @@ function handlerEntries(definition: ServiceDefinition, handlers: object): [strin
     }
     // Bound, so that a class instance can serve as the handlers.
     return [key, handler.bind(handlers) as AnyHandler]
-  })
-}
-
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal?.aborted === true) reject(signal.reason)
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }

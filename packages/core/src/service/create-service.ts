@@ -1,5 +1,6 @@
 import { createClient } from '../client/default-client.ts'
 import type { Health } from '../component/component.ts'
+import { abortable } from '../component/promises.ts'
 import { sleep } from '../component/timing.ts'
 import { runInRoot } from '../context/ambient.ts'
 import { MicroError } from '../errors/micro-error.ts'
@@ -129,8 +130,10 @@ export function createService<const C extends Components = Record<never, never>>
     // Not unref'd: a stop that is under way is worth the process staying for.
     const timer = setTimeout(() => enough.abort(), settings.drain)
     try {
-      await server.drain({ signal: enough.signal })
-    } catch {
+      const announced = [...listeners.values()].map((listener) => listener.drain())
+      await abortable(Promise.all([server.drain(), ...announced]), enough.signal)
+    } catch (error) {
+      if (!enough.signal.aborted) throw error
       logger.log('warn', 'calls were still running at the drain deadline', { calls: server.active })
       server.abort(new MicroError('unavailable', 'the server has stopped'))
     } finally {

@@ -138,7 +138,11 @@ export function createClientStream(
     },
     async write(message) {
       const made = await started
-      if (message.length > maxMessageSize) throw tooLarge(maxMessageSize, 'request')
+      if (message.length > maxMessageSize) {
+        const error = tooLarge(maxMessageSize, 'request')
+        fail(error)
+        throw error
+      }
       const gzip = compressFrom !== false && message.length >= compressFrom
       const data = gzip ? await compress(message) : message
       await writeTo(made, writeEnvelope(gzip ? compressedFlag : 0, data))

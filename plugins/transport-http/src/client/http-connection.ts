@@ -1,6 +1,6 @@
 import type { Context } from '@micro/core/context'
 import type { CallHead, ClientStream, Connection, Reply } from '@micro/core/transport'
-import { Pool } from 'undici'
+import { buildConnector, Pool } from 'undici'
 import { compress } from '../compression.ts'
 import { tooLarge } from '../errors.ts'
 import type { Settings } from '../options.ts'
@@ -117,7 +117,9 @@ export class HttpConnection implements Connection {
       // Deadlines are the context's; the pool's own clocks would only cost.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: connectTimeout, ...tls?.current() },
+      // Asked for each socket, so that new ones have the newest certificates.
+      connect: (target, callback) =>
+        buildConnector({ timeout: connectTimeout, ...tls?.current() })(target, callback),
     })
     return this.#pool
   }

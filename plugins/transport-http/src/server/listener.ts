@@ -38,6 +38,8 @@ export async function listen(receiver: CallReceiver, settings: Settings): Promis
 
   const { http1, http2 } = createServers(settings)
   http1.on('request', onRequest)
+  // It is handed its sockets and never listens, yet this starts the clocks of half-sent requests.
+  http1.emit('listening')
   http2.on('request', onRequest)
   http2.on('session', onSession)
   http2.on('sessionError', () => undefined)
@@ -76,6 +78,8 @@ export async function listen(receiver: CallReceiver, settings: Settings): Promis
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const session of sessions) session.destroy()
       http1.closeAllConnections()
+      // Stops those clocks; it says that it was not listening, which is so.
+      http1.close(() => undefined)
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface Authority extends Certificate {
+  /** A certificate for 127.0.0.1, with this common name. */
+  issue(name: string): Certificate
+}
+
+/** A certificate authority by openssl, for one test. */
+export function makeAuthority(): Authority {
+  const directory = mkdtempSync(join(tmpdir(), 'micro-ca-'))
+  const path = (name: string): string => join(directory, name)
+  const openssl = (...parameters: string[]): void => {
+    execFileSync('openssl', parameters, { cwd: directory, stdio: 'ignore' })
+  }
+  const read = (name: string): string => readFileSync(path(name), 'utf8')
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-days',
+    '1',
+    '-subj',
+    '/CN=test authority',
+  )
+  writeFileSync(path('san'), 'subjectAltName=IP:127.0.0.1')
+  const authority = { cert: read('ca.crt'), key: read('ca.key') }
+  const issue = (name: string): Certificate => {
+    openssl('req', ...key, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', `/CN=${name}`)
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'leaf.csr',
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-out',
+      'leaf.crt',
+      '-days',
+      '1',
+      '-extfile',
+      'san',
+    )
+    return { cert: read('leaf.crt'), key: read('leaf.key') }
+  }
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  return { ...authority, issue }
+}
