@@ -34,18 +34,16 @@ export interface CallOptions extends AbortOptions {
 /** The function that calls one method. */
 export type ClientMethod<M> =
   M extends Method<infer Kind, infer In, infer _Parsed, infer _Returned, infer Out>
-    ? {
-        unary: (input: In, options?: CallOptions) => Promise<Out>
-        server_stream: (input: In, options?: CallOptions) => AsyncIterableIterator<Out>
-        client_stream: (
-          input: AsyncIterable<In> | Iterable<In>,
-          options?: CallOptions,
-        ) => Promise<Out>
-        bidi_stream: (
-          input: AsyncIterable<In> | Iterable<In>,
-          options?: CallOptions,
-        ) => AsyncIterableIterator<Out>
-      }[Kind]
+    ? Kind extends 'unary'
+      ? (input: In, options?: CallOptions) => Promise<Out>
+      : Kind extends 'server_stream'
+        ? (input: In, options?: CallOptions) => AsyncIterableIterator<Out>
+        : Kind extends 'client_stream'
+          ? (input: AsyncIterable<In> | Iterable<In>, options?: CallOptions) => Promise<Out>
+          : (
+              input: AsyncIterable<In> | Iterable<In>,
+              options?: CallOptions,
+            ) => AsyncIterableIterator<Out>
     : never
 
 /** A typed client: one function per method of the definition. */

@@ -28,7 +28,10 @@ interface MethodFactory<Kind extends MethodKind> {
     options: SchemaMethodOptions<In, Out> &
       ({ input: StandardSchema } | { output: StandardSchema }),
   ): SchemaMethod<Kind, In, Out>
-  <Req = void, Res = void>(options?: MethodOptions): Method<Kind, Req, Req, Res, Res>
+  // Not inferred from where it is used, or a method without arguments would take anything.
+  <Req = void, Res = void>(
+    options?: MethodOptions,
+  ): Method<Kind, NoInfer<Req>, NoInfer<Req>, NoInfer<Res>, NoInfer<Res>>
 }
 
 /** One message in, one out. */

@@ -24,18 +24,13 @@ export interface HandlerContext extends Context {
 /** The function that serves one method. */
 export type Handler<M> =
   M extends Method<infer Kind, infer _In, infer Parsed, infer Returned, infer _Out>
-    ? {
-        unary: (input: Parsed, context: HandlerContext) => Awaitable<Returned>
-        server_stream: (input: Parsed, context: HandlerContext) => AsyncIterable<Returned>
-        client_stream: (
-          input: AsyncIterable<Parsed>,
-          context: HandlerContext,
-        ) => Awaitable<Returned>
-        bidi_stream: (
-          input: AsyncIterable<Parsed>,
-          context: HandlerContext,
-        ) => AsyncIterable<Returned>
-      }[Kind]
+    ? Kind extends 'unary'
+      ? (input: Parsed, context: HandlerContext) => Awaitable<Returned>
+      : Kind extends 'server_stream'
+        ? (input: Parsed, context: HandlerContext) => AsyncIterable<Returned>
+        : Kind extends 'client_stream'
+          ? (input: AsyncIterable<Parsed>, context: HandlerContext) => Awaitable<Returned>
+          : (input: AsyncIterable<Parsed>, context: HandlerContext) => AsyncIterable<Returned>
     : never
 
 /** A handler for each method of a definition. */
