@@ -1,5 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { type AbortOptions, createLifecycle, type Health } from '@micro/core/component'
+import { rm } from 'node:fs/promises'
+import { type AbortOptions, abortable, createLifecycle, type Health } from '@micro/core/component'
 import { MicroError } from '@micro/core/errors'
 import {
   createRegistryFeed,
@@ -10,14 +10,15 @@ import {
   validateNode,
 } from '@micro/core/registry'
 import { fromFileSystem } from './errors.ts'
-import { createObserver } from './observer.ts'
-import { type FileRegistryOptions, settle } from './options.ts'
+import { makeRoot } from './make-root.ts'
+import { createObserver, type Observer } from './observer.ts'
+import { type FileRegistryOptions, isName, settle } from './options.ts'
 import { pathOf, writeRecord } from './record-file.ts'
-import { scan } from './scan.ts'
+import { createScanner } from './scanner.ts'
+import { createSequence } from './sequence.ts'
 
+const label = 'registry "file"'
 const defaultTtl = 15_000
-/** They become part of a path. */
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
 
 /**
  * Discovery by a directory that the processes of one machine share.
@@ -29,20 +30,10 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
 export function fileRegistry(options: FileRegistryOptions = {}): Registry {
   const settings = settle(options)
   const feeds = new Map<RegistryFeed, string | undefined>()
-  const observer = createObserver(settings, (event) => {
-    for (const [feed, service] of feeds) if (concerns(event, service)) feed.push(event)
-  })
-  const lifecycle = createLifecycle({
-    label: 'registry "file"',
-    open: async () => {
-      await reach(() => mkdir(settings.root, { recursive: true, mode: 0o700 }))
-    },
-    close() {
-      observer.stop()
-      for (const feed of feeds.keys()) feed.end()
-      feeds.clear()
-    },
-  })
+  const changes = createSequence()
+  let observer: Observer | undefined
+  let listProblem: unknown
+
   const reach = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
@@ -50,9 +41,45 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
       throw fromFileSystem(error, settings.root)
     }
   }
+  const stopObserving = (): void => {
+    observer?.stop()
+    observer = undefined
+  }
+  const lifecycle = createLifecycle({
+    label,
+    open: () => reach(() => makeRoot(settings)),
+    async close() {
+      stopObserving()
+      for (const feed of feeds.keys()) feed.end()
+      feeds.clear()
+      await changes.idle()
+    },
+  })
   const ready = async (callOptions: AbortOptions | undefined): Promise<void> => {
     await lifecycle.connect(callOptions)
     callOptions?.signal?.throwIfAborted()
+    // Closed while this waited: what is opened now, no one would close.
+    if (lifecycle.closed) throw new MicroError('failed_precondition', `${label} is closed`)
+  }
+  /**
+   * An abort ends the wait, not a write that has begun. In order, so that such a write does not
+   * bring back a node that is withdrawn right after.
+   */
+  const change = async (
+    { service, id }: Pick<Node, 'id' | 'service'>,
+    callOptions: AbortOptions | undefined,
+    work: () => Promise<void>,
+  ): Promise<void> => {
+    await ready(callOptions)
+    const signal = callOptions?.signal
+    const done = changes.run(`${service}/${id}`, async () => {
+      signal?.throwIfAborted()
+      await reach(work)
+    })
+    await abortable(done, signal)
+  }
+  const publish = (event: RegistryEvent): void => {
+    for (const [feed, service] of feeds) if (concerns(event, service)) feed.push(event)
   }
 
   return {
@@ -63,8 +90,10 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
     [Symbol.asyncDispose]: () => lifecycle.close(),
     health(): Health {
       if (lifecycle.closed) return { status: 'down' }
-      if (observer.failure === undefined) return { status: 'up' }
-      return { status: 'degraded', detail: fromFileSystem(observer.failure, settings.root).detail }
+      // While it is watched, the latest look knows best.
+      const problem = observer === undefined ? listProblem : observer.problem
+      if (problem === undefined) return { status: 'up' }
+      return { status: 'degraded', detail: fromFileSystem(problem, settings.root).detail }
     },
 
     async register(node, registerOptions) {
@@ -76,28 +105,34 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
           `ttl: ${ttl}; give milliseconds from 1 to 2^31 - 1`,
         )
       }
-      await ready(registerOptions)
-      await reach(() => writeRecord(settings.root, { node, expires: Date.now() + ttl }))
+      await change(node, registerOptions, () =>
+        writeRecord(settings, { node, expires: Date.now() + ttl }),
+      )
     },
 
     async deregister(node, callOptions) {
-      if (![node.service, node.id].every((name) => namePattern.test(name))) {
+      for (const field of ['service', 'id'] as const) {
+        if (isName(node[field])) continue
         throw new MicroError(
           'invalid_argument',
-          'service and id are names of letters, digits, "_", "." and "-"',
+          `${field} must be letters, digits, "_", "." and "-", at most 255`,
         )
       }
-      await ready(callOptions)
-      await reach(() => rm(pathOf(settings.root, node), { force: true }))
+      await change(node, callOptions, () => rm(pathOf(settings.root, node), { force: true }))
     },
 
     async list(listOptions) {
       await ready(listOptions)
-      const living = await reach(() => scan(settings, { files: new Map() }))
-      return select(
-        [...living.values()].map(({ node }) => node),
-        listOptions?.service,
-      )
+      const scanner = createScanner(settings)
+      const look = async (): Promise<readonly Node[]> => {
+        try {
+          await scanner.scan(listOptions?.service)
+          return [...(await scanner.living()).values()].map(({ node }) => node)
+        } finally {
+          listProblem = scanner.problem
+        }
+      }
+      return await abortable(reach(look), listOptions?.signal)
     },
 
     async watch(listOptions) {
@@ -105,17 +140,20 @@ export function fileRegistry(options: FileRegistryOptions = {}): Registry {
       const service = listOptions?.service
       const feed = createRegistryFeed(() => {
         feeds.delete(feed)
-        if (feeds.size === 0) observer.stop()
+        if (feeds.size === 0) stopObserving()
       })
       feeds.set(feed, service)
-      const nodes = await observer.start()
-      if (observer.failure !== undefined) {
+      observer ??= createObserver(settings, publish)
+      const { look } = observer
+      try {
+        const nodes = await abortable(reach(look), listOptions?.signal)
+        // Events that came during the look are part of it, and replaced by this.
+        feed.push({ type: 'reset', nodes: select(nodes, service) })
+        return feed.watcher
+      } catch (error) {
         await feed.watcher[Symbol.asyncDispose]()
-        throw fromFileSystem(observer.failure, settings.root)
+        throw error
       }
-      // Events that came during the look are part of it, and replaced by this.
-      feed.push({ type: 'reset', nodes: select(nodes, service) })
-      return feed.watcher
     },
   }
 }

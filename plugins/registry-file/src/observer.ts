@@ -1,115 +1,141 @@
-import { type FSWatcher, watch } from 'node:fs'
+import { basename } from 'node:path'
 import { unrefTimer } from '@micro/core/component'
 import { runInRoot } from '@micro/core/context'
 import type { Node, RegistryEvent } from '@micro/core/registry'
+import { createDirectoryEvents } from './directory-events.ts'
 import type { Settings } from './options.ts'
-import type { StoredNode } from './record-file.ts'
-import { type ScanMemory, sameNode, scan } from './scan.ts'
+import { isRecordName, type StoredNode } from './record-file.ts'
+import { createScanner } from './scanner.ts'
 
-/** Looks at the directory for all watchers of one registry, and tells what has changed. */
+/** Follows the directory for all watchers of one registry, and tells what has changed. */
 export interface Observer {
-  /** The nodes at the latest look. Looks first, if it does not yet do so by itself. */
-  start(): Promise<readonly Node[]>
+  /**
+   * Looks at everything now, and goes on looking until stopped.
+   *
+   * @throws what the file system says, if nothing can be read.
+   */
+  look(): Promise<readonly Node[]>
   stop(): void
-  /** Why the latest look failed. */
-  readonly failure: unknown
+  /** What the latest looks could not read. */
+  readonly problem: unknown
 }
+
+const longestTimer = 2 ** 31 - 1
 
 export function createObserver(
   settings: Settings,
   onEvent: (event: RegistryEvent) => void,
 ): Observer {
-  const memory: ScanMemory = { files: new Map() }
-  let known = new Map<string, StoredNode>()
+  const { root, pollInterval, useFileEvents } = settings
+  const told = new Map<string, Node>()
+  const changed = new Set<string>()
+  const visited = new Set<string>()
+  let all = true
+  let stopped = false
+  let unreachable: unknown
   let running: Promise<void> | undefined
-  let again = false
-  let active = false
-  let failure: unknown
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let events: FSWatcher | undefined
+  let following: Promise<void> | undefined
+  let pollTimer: ReturnType<typeof setTimeout> | undefined
+  let lapseTimer: ReturnType<typeof setTimeout> | undefined
 
-  const look = async (): Promise<void> => {
-    try {
-      tell(await scan(settings, memory))
-      failure = undefined
-    } catch (error) {
-      // What was known stays; the next look may succeed.
-      failure = error
-    }
-  }
-  const tell = (found: Map<string, StoredNode>): void => {
-    const before = known
-    known = found
-    for (const [path, { node }] of before) {
-      if (!found.has(path)) onEvent({ type: 'delete', service: node.service, id: node.id })
-    }
-    for (const [path, { node }] of found) {
-      const old = before.get(path)
-      if (old === undefined || !sameNode(old.node, node)) onEvent({ type: 'put', node })
-    }
-  }
-  /** One look at a time; a change during one asks for another after it. */
+  const events = createDirectoryEvents((directory, name) => {
+    if (name === undefined || directory === root) all = true
+    else if (isRecordName(name)) changed.add(`${basename(directory)}/${name}`)
+    else return
+    void refresh()
+  })
+  // It listens first and lists then, so that nothing falls between.
+  const scanner = createScanner(settings, (directory) => {
+    visited.add(directory)
+    if (useFileEvents && !stopped) events.open(directory)
+  })
+
+  /** Resolves after a look that began after the call. Never rejects: `lookOnce` does not. */
   const refresh = (): Promise<void> => {
-    if (running !== undefined) {
-      again = true
+    if (running === undefined) {
+      running = lookOnce().finally(() => {
+        running = undefined
+      })
       return running
     }
-    running = (async () => {
-      do {
-        again = false
-        await look()
-      } while (again && active)
-      running = undefined
-      if (active) schedule()
-    })()
-    return running
+    following ??= running.then(() => {
+      following = undefined
+      return refresh()
+    })
+    return following
   }
-  const schedule = (): void => {
-    clearTimeout(timer)
-    listen()
-    // The next record to lapse is told of at its time, not at the next poll.
-    const nextExpiry = Math.min(
-      ...[...known.values()].map(({ expires }) => expires - Date.now() + 1),
-    )
-    const wait = Math.max(1, Math.min(settings.pollInterval, nextExpiry))
-    timer = unrefTimer(setTimeout(() => void refresh(), wait))
+  const lookOnce = async (): Promise<void> => {
+    if (stopped) return
+    if (all) await lookAtAll()
+    else await scanner.read(takeChanged())
+    const living = await scanner.living()
+    if (stopped) return
+    tell(living)
+    awaitLapse(living)
   }
-  const listen = (): void => {
-    if (!settings.useFileEvents || events !== undefined) return
+  const takeChanged = (): string[] => {
+    const files = [...changed]
+    changed.clear()
+    return files
+  }
+  const lookAtAll = async (): Promise<void> => {
+    const files = takeChanged()
+    all = false
+    visited.clear()
+    clearTimeout(pollTimer)
     try {
-      const watcher = watch(
-        settings.root,
-        { recursive: true, persistent: false },
-        () => void refresh(),
-      )
-      const forget = (): void => {
-        watcher.close()
-        if (events === watcher) events = undefined
-      }
-      // The directory may be removed, or the system out of watches: polling goes on either way.
-      watcher.on('error', forget)
-      events = watcher
-    } catch {
-      // Not there yet; tried again after the next look.
+      await scanner.scan()
+      unreachable = undefined
+      events.closeOthers(visited)
+    } catch (error) {
+      // What was known stays; the next look may succeed.
+      unreachable = error
     }
+    await scanner.read(files)
+    if (!stopped) pollTimer = unrefTimer(setTimeout(lookAgain, pollInterval))
+  }
+  const lookAgain = (): void => {
+    all = true
+    void refresh()
+  }
+
+  const tell = (living: ReadonlyMap<string, StoredNode>): void => {
+    for (const [file, { service, id }] of told) {
+      if (living.has(file)) continue
+      told.delete(file)
+      onEvent({ type: 'delete', service, id })
+    }
+    for (const [file, { node }] of living) {
+      if (told.get(file) === node) continue
+      told.set(file, node)
+      onEvent({ type: 'put', node })
+    }
+  }
+  /** A lapse is told of at its time, not at the next poll. */
+  const awaitLapse = (living: ReadonlyMap<string, StoredNode>): void => {
+    clearTimeout(lapseTimer)
+    let next = Number.POSITIVE_INFINITY
+    for (const { expires } of living.values()) next = Math.min(next, expires)
+    if (next === Number.POSITIVE_INFINITY) return
+    const wait = Math.min(next - Date.now(), longestTimer)
+    lapseTimer = unrefTimer(setTimeout(() => void refresh(), wait))
   }
 
   return {
-    get failure() {
-      return failure
+    get problem() {
+      return scanner.problem
     },
-    async start() {
-      active = true
-      listen()
+    async look() {
+      all = true
       await runInRoot(refresh)
-      return [...known.values()].map(({ node }) => node)
+      if (unreachable !== undefined) throw unreachable
+      return [...told.values()]
     },
     stop() {
-      active = false
-      clearTimeout(timer)
-      events?.close()
-      events = undefined
-      known = new Map()
+      stopped = true
+      clearTimeout(pollTimer)
+      clearTimeout(lapseTimer)
+      events.close()
     },
   }
 }

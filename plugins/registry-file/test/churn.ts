@@ -3,7 +3,7 @@ import { fileRegistry } from '@micro/plugin-registry-file'
 import { makeNode } from './make-node.ts'
 
 const [directory = '', prefix = '', rounds = ''] = process.argv.slice(2)
-const registry = fileRegistry({ directory })
+await using registry = fileRegistry({ directory })
 for (let round = 0; round < Number(rounds); round++) {
   const node = makeNode(`${prefix}-${round % 5}`)
   await registry.register({ ...node, weight: round + 1 }, { ttl: 60_000 })

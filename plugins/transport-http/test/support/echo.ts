@@ -16,7 +16,7 @@ import { memoryRegistry } from '@micro/core/registry'
 import { type HttpTransportOptions, httpTransport } from '@micro/plugin-transport-http'
 import { afterEach } from 'vitest'
 
-export const Echo = defineService('echo', {
+const Echo = defineService('echo', {
   say: unary<{ text: string }, { text: string }>({ idempotency: 'no_side_effects' }),
   fail: unary<string, void>(),
   hang: unary<void, void>(),
