@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withReadmeCode } from './readme-code.ts'
 import { rules } from './rules.ts'
 import { readWorkspace } from './workspace.ts'
 
@@ -15,6 +16,9 @@ step('types of sources', () => run('tsc', ['-b']))
 step('types of tests, examples and tools', () =>
   run('tsc', ['-p', 'packages/workspace/tsconfig.tests.json']),
 )
+step('code in READMEs', () => {
+  withReadmeCode(workspace, (project) => run('tsc', ['-p', project]))
+})
 step('unused files, exports and dependencies', () => run('knip', []))
 for (const { name, check } of rules) {
   step(name, () => {
