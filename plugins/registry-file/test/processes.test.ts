@@ -13,7 +13,7 @@ describe.each([
   test('the record of a process that was killed lapses with its ttl', async () => {
     const registry = place.open(options)
     await using watcher = await registry.watch({ service: 'greeter' })
-    const child = place.run('register-and-wait.ts', 'crashed', '700')
+    const child = place.run('register-and-wait.ts', 'crashed', '500')
     await follow(watcher, (nodes) => nodes.has('crashed'))
     child.kill('SIGKILL')
     await once(child, 'exit')

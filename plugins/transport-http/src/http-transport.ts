@@ -4,6 +4,7 @@ import type { Transport } from '@micro/core/transport'
 import { HttpConnection } from './client/http-connection.ts'
 import { type HttpTransportOptions, settle } from './options.ts'
 import { listen } from './server/listener.ts'
+import { compileRoutes } from './server/routes.ts'
 
 /**
  * Calls by the Connect protocol. Opens nothing until a server listens or a client calls.
@@ -12,6 +13,8 @@ import { listen } from './server/listener.ts'
  */
 export function httpTransport(options: HttpTransportOptions = {}): Transport {
   const settings = settle(options)
+  // A route that cannot be is told now, not when the port is opened.
+  compileRoutes(settings.routes)
   const lifecycle = createLifecycle({ label: 'transport "http"' })
   return {
     name: 'http',

@@ -8,4 +8,10 @@
  * @packageDocumentation
  */
 export { httpTransport } from './http-transport.ts'
-export type { CorsOptions, HttpTransportOptions, TlsMaterial, TlsSource } from './options.ts'
+export type {
+  CorsOptions,
+  HttpTransportOptions,
+  PlainRoute,
+  TlsMaterial,
+  TlsSource,
+} from './options.ts'

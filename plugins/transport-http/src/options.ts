@@ -22,6 +22,16 @@ export interface CorsOptions {
   readonly maxAge?: number
 }
 
+/** A plain HTTP route to a unary method, for callers that do not speak Connect. */
+export interface PlainRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** `/users/{id}`: each name in braces is a field of the input, as a string. */
+  readonly path: string
+  /** Names of service and method on the wire. */
+  readonly service: string
+  readonly call: string
+}
+
 export interface HttpTransportOptions {
   /** Address to listen on. @default '127.0.0.1' */
   readonly host?: string
@@ -57,6 +67,11 @@ export interface HttpTransportOptions {
   readonly useGet?: boolean
   /** Answer `/livez` and `/readyz`. @default true */
   readonly health?: boolean
+  /**
+   * Plain routes. The input is the JSON body's fields, and over them the query's (strings; a list
+   * where a name comes twice) and the path's. @default none
+   */
+  readonly routes?: readonly PlainRoute[]
   /** Let browsers of these origins call. @default none */
   readonly cors?: CorsOptions
   /** Serve and dial by TLS. @default cleartext */
@@ -84,6 +99,7 @@ const defaults: Settings = {
   compressFrom: false,
   useGet: false,
   health: true,
+  routes: [],
   cors: undefined as unknown as CorsOptions,
   tls: undefined as unknown as TlsSource,
 }

@@ -1,11 +1,6 @@
 import { MicroError } from '@micro/core/errors'
 import { Metadata } from '@micro/core/metadata'
-import {
-  type CallReceiver,
-  createMessageQueue,
-  type ReceivedMethod,
-  type ServerStream,
-} from '@micro/core/transport'
+import { createMessageQueue, type ReceivedMethod, type ServerStream } from '@micro/core/transport'
 import { compress, decompress, requireEncoding } from '../compression.ts'
 import {
   compressedFlag,
@@ -16,39 +11,30 @@ import {
 } from '../envelope.ts'
 import { errorToJson, tooLarge } from '../errors.ts'
 import { toStreamType } from '../headers.ts'
-import type { Settings } from '../options.ts'
 import { openContext, peerOf, toCallHead } from './call-scope.ts'
-import { acceptsGzip, type Request, type RequestHead, type Response } from './request.ts'
+import type { Incoming } from './incoming.ts'
+import { acceptsGzip } from './request.ts'
 import { addHeaders, type FlatHeaders, sendError, toMicroError, writeHead } from './respond.ts'
 
 /** Messages read ahead of the handler. */
 const capacity = 16
 
-export interface StreamRequest {
-  readonly method: ReceivedMethod
-  readonly head: RequestHead
-  readonly contentType: string
-  readonly headers: FlatHeaders
-}
-
 /** Serves one stream. Never rejects: what fails is told at the stream's end. */
 export async function serveStream(
-  receiver: CallReceiver,
-  settings: Settings,
-  request: Request,
-  response: Response,
-  call: StreamRequest,
+  incoming: Incoming,
+  method: ReceivedMethod,
+  contentType: string,
 ): Promise<void> {
-  const { head } = call
+  const { receiver, request, response, head, headers } = incoming
   let stream: OpenStream | undefined
   try {
     const gzipped = requireEncoding(head.streamEncoding, 'connect-content-encoding')
     const context = openContext(response, head.timeout)
     try {
-      stream = openStream(settings, request, response, call, gzipped)
+      stream = openStream(incoming, contentType, gzipped)
       context.onCancel(stream.fail)
       const trailers = await receiver.stream(
-        toCallHead(call.method, head, call.contentType),
+        toCallHead(method, head, contentType),
         stream,
         context,
         peerOf(request),
@@ -61,7 +47,7 @@ export async function serveStream(
     const failure = toMicroError(error)
     // Before the headers have gone, a stream that was refused can still say so with a status.
     if (stream === undefined || (!response.headersSent && failure.processed === 'no'))
-      sendError(response, failure, call.headers)
+      sendError(response, failure, headers)
     else stream.finish(failure, undefined)
   } finally {
     stream?.fail(new MicroError('cancelled', 'the stream has ended'))
@@ -74,23 +60,18 @@ interface OpenStream extends ServerStream {
   finish(error: MicroError | undefined, trailers: Metadata | undefined): void
 }
 
-function openStream(
-  settings: Settings,
-  request: Request,
-  response: Response,
-  call: StreamRequest,
-  gzipped: boolean,
-): OpenStream {
+function openStream(incoming: Incoming, contentType: string, gzipped: boolean): OpenStream {
+  const { settings, request, response, head } = incoming
   const { maxMessageSize, compressFrom } = settings
-  const compressing = compressFrom !== false && acceptsGzip(call.head.streamAcceptEncoding)
-  const incoming = createMessageQueue<Envelope>({ capacity, onRoom: () => request.resume() })
+  const compressing = compressFrom !== false && acceptsGzip(head.streamAcceptEncoding)
+  const messages = createMessageQueue<Envelope>({ capacity, onRoom: () => request.resume() })
   const parser = createEnvelopeParser(maxMessageSize, 'request')
   let lastActivity = performance.now()
   let reading = true
 
   const fail = (error: unknown): void => {
     reading = false
-    incoming.fail(error)
+    messages.fail(error)
     request.resume()
   }
   request.on('data', (chunk: Buffer) => {
@@ -98,7 +79,7 @@ function openStream(
     if (!reading) return
     try {
       for (const envelope of parser.push(chunk)) {
-        if (incoming.push(envelope) !== undefined) request.pause()
+        if (messages.push(envelope) !== undefined) request.pause()
       }
     } catch (error) {
       fail(error)
@@ -108,7 +89,7 @@ function openStream(
     if (!reading) return
     try {
       parser.end()
-      incoming.end()
+      messages.end()
     } catch (error) {
       fail(error)
     }
@@ -120,7 +101,7 @@ function openStream(
 
   const open = (headers?: Metadata): void => {
     if (response.headersSent || response.destroyed) return
-    const all: FlatHeaders = [...call.headers, 'content-type', toStreamType(call.contentType)]
+    const all: FlatHeaders = [...incoming.headers, 'content-type', toStreamType(contentType)]
     if (compressing) all.push('connect-content-encoding', 'gzip')
     addHeaders(all, headers)
     writeHead(response, 200, all)
@@ -158,7 +139,7 @@ function openStream(
       return compress(message).then((data) => writeRaw(writeEnvelope(compressedFlag, data)))
     },
     async next() {
-      const step = await incoming.next()
+      const step = await messages.next()
       if (step.done === true) return step
       const { flags, data } = step.value
       if ((flags & compressedFlag) === 0) return { done: false, value: data }

@@ -1,41 +1,32 @@
 import { MicroError } from '@micro/core/errors'
-import type { CallReceiver, ReceivedMethod, Reply } from '@micro/core/transport'
+import type { ReceivedMethod, Reply } from '@micro/core/transport'
 import { compress, decompress, requireEncoding } from '../compression.ts'
-import type { Settings } from '../options.ts'
 import { openContext, peerOf, toCallHead } from './call-scope.ts'
+import type { Incoming } from './incoming.ts'
 import { readBody } from './read-body.ts'
-import { acceptsGzip, type Request, type RequestHead, type Response } from './request.ts'
-import { addHeaders, type FlatHeaders, send, sendError, toMicroError } from './respond.ts'
+import { acceptsGzip } from './request.ts'
+import { addHeaders, send, sendError, toMicroError } from './respond.ts'
 
-export interface UnaryRequest {
-  readonly method: ReceivedMethod
-  readonly head: RequestHead
-  readonly contentType: string
-  /** The message of a GET, from its query; else it is the body. */
-  readonly message?: Buffer
-  /** Headers of every answer to this request. */
-  readonly headers: FlatHeaders
-}
-
-/** Answers one unary call. Never rejects: what fails is answered. */
+/**
+ * Answers one unary call; `message` stands for the body where that has been read, or there is none.
+ * Never rejects: what fails is answered.
+ */
 export async function serveUnary(
-  receiver: CallReceiver,
-  settings: Settings,
-  request: Request,
-  response: Response,
-  call: UnaryRequest,
+  incoming: Incoming,
+  method: ReceivedMethod,
+  contentType: string,
+  message?: Buffer,
 ): Promise<void> {
-  const { head, headers, method } = call
+  const { receiver, settings, request, response, head, headers } = incoming
   try {
     const gzipped = requireEncoding(head.contentEncoding, 'content-encoding')
     const context = openContext(response, head.timeout)
     try {
-      let body =
-        call.message ?? (await readBody(request, settings.maxMessageSize, head.contentLength))
+      let body = message ?? (await readBody(request, settings.maxMessageSize, head.contentLength))
       if (gzipped) body = await decompress(body, settings.maxMessageSize, 'request')
-      const callHead = toCallHead(method, head, call.contentType)
+      const callHead = toCallHead(method, head, contentType)
       const reply = await receiver.unary(callHead, body, context, peerOf(request))
-      await answer(settings, response, call, reply)
+      await answer(incoming, contentType, reply)
     } finally {
       context.finish()
     }
@@ -48,13 +39,8 @@ export async function serveUnary(
   }
 }
 
-async function answer(
-  settings: Settings,
-  response: Response,
-  call: UnaryRequest,
-  reply: Reply,
-): Promise<void> {
-  const { headers, head } = call
+async function answer(incoming: Incoming, contentType: string, reply: Reply): Promise<void> {
+  const { settings, response, headers, head } = incoming
   let { body } = reply
   if (body.length > settings.maxMessageSize) {
     throw new MicroError(
@@ -62,7 +48,7 @@ async function answer(
       `the response exceeds maxMessageSize of ${settings.maxMessageSize} bytes`,
     )
   }
-  headers.push('content-type', call.contentType)
+  headers.push('content-type', contentType)
   const { compressFrom } = settings
   if (compressFrom !== false && body.length >= compressFrom && acceptsGzip(head.acceptEncoding)) {
     body = await compress(body)
