@@ -1,11 +1,16 @@
-/** A server process for the HTTP comparison: `node http-server.ts micro|bare`. */
-import { createServer } from 'node:http'
+/** A server process for the HTTP comparison: `node http-server.ts micro|bare|connect`. */
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { ConnectRouter } from '@connectrpc/connect'
+import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { createService, defineService, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
+import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
 import { httpTransport } from '@micro/plugin-transport-http'
+import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
 import type { Payload } from './payload.ts'
 
+const Proto = fromProto(EchoService)
 const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 
 const start: Record<string, () => Promise<string>> = {
@@ -14,11 +19,20 @@ const start: Record<string, () => Promise<string>> = {
       name: 'remote',
       logger: memoryLogger(),
       transports: [httpTransport()],
+      codecs: [protobufCodec()],
     })
     service.handle(Remote, { echo: (input) => input })
+    service.handle(Proto, { echo: ({ $typeName: _name, ...input }) => input })
     await service.start()
     return service.nodes[0]?.endpoints[0]?.url as string
   },
+  connect: () =>
+    new Promise((resolve) => {
+      const routes = (router: ConnectRouter): ConnectRouter =>
+        router.service(EchoService, { echo: ({ $typeName: _name, ...input }) => input })
+      const server = createServer(connectNodeAdapter({ routes }))
+      server.listen(0, '127.0.0.1', () => resolve(urlOf(server)))
+    }),
   bare: () =>
     new Promise((resolve) => {
       const server = createServer((request, response) => {
@@ -34,10 +48,12 @@ const start: Record<string, () => Promise<string>> = {
           response.end(body)
         })
       })
-      server.listen(0, '127.0.0.1', () =>
-        resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-      )
+      server.listen(0, '127.0.0.1', () => resolve(urlOf(server)))
     }),
+}
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 const url = await start[process.argv[2] ?? '']?.()

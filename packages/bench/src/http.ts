@@ -1,32 +1,49 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { Agent } from 'node:http'
 import { join } from 'node:path'
+import { createClient } from '@connectrpc/connect'
+import { createConnectTransport } from '@connectrpc/connect-node'
 import { createService, defineService, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import type { Node } from '@micro/core/registry'
 import { memoryRegistry } from '@micro/core/registry'
+import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
 import { httpTransport } from '@micro/plugin-transport-http'
 import { Pool } from 'undici'
+import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
 import { compare, inFlight } from './measure.ts'
 import { type Payload, payload } from './payload.ts'
 
+const Proto = fromProto(EchoService)
 const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 const connections = 64
 
 export async function benchHttp(): Promise<void> {
   const micro = await startServer('micro')
   const bare = await startServer('bare')
+  const connect = await startServer('connect')
   const registry = memoryRegistry()
-  await registry.register(nodeAt(micro.url), { ttl: 3_600_000 })
+  for (const name of ['remote', Proto.name])
+    await registry.register(nodeAt(micro.url, name), { ttl: 3_600_000 })
   const client = createService({
     name: 'client',
     registry,
     logger: memoryLogger(),
     transports: [httpTransport({ connections })],
+    codecs: [protobufCodec()],
     shutdown: { signals: false },
   })
   await client.start()
   const remote = client.client(Remote)
+  const proto = client.client(Proto, { defaults: { contentType: 'application/json' } })
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const transport = createConnectTransport({
+    baseUrl: connect.url,
+    httpVersion: '1.1',
+    nodeOptions: { agent },
+  })
+  const connectClient = createClient(EchoService, transport)
   const pool = new Pool(bare.url, { connections })
   const callBare = async (): Promise<unknown> => {
     const { body } = await pool.request({
@@ -52,10 +69,25 @@ export async function benchHttp(): Promise<void> {
       bar: 0.8,
       calls,
     })
+    await compare({
+      what: `http, the same for a .proto, ${label}`,
+      ours: {
+        name: 'micro',
+        run: (n) => inFlight(n, width, () => proto.echo(payload)),
+        cpu: micro.cpu,
+      },
+      peer: {
+        name: 'connect-node',
+        run: (n) => inFlight(n, width, () => connectClient.echo(payload)),
+        cpu: connect.cpu,
+      },
+      calls: Math.ceil(calls / 3),
+    })
   }
   await client.stop()
   await pool.close()
-  for (const { process: child } of [micro, bare]) child.disconnect()
+  agent.destroy()
+  for (const { process: child } of [micro, bare, connect]) child.disconnect()
 }
 
 interface BenchServer {
@@ -65,7 +97,7 @@ interface BenchServer {
   readonly cpu: () => Promise<number>
 }
 
-async function startServer(kind: 'micro' | 'bare'): Promise<BenchServer> {
+async function startServer(kind: 'micro' | 'bare' | 'connect'): Promise<BenchServer> {
   const child = fork(join(import.meta.dirname, 'http-server.ts'), [kind])
   const [{ url }] = (await once(child, 'message')) as [{ url: string }]
   return {
@@ -80,14 +112,16 @@ async function startServer(kind: 'micro' | 'bare'): Promise<BenchServer> {
   }
 }
 
-function nodeAt(url: string): Node {
+function nodeAt(url: string, service: string): Node {
   return {
     schema: 1,
     id: 'remote-1',
-    service: 'remote',
+    service,
     version: '1.0.0',
     weight: 1,
     labels: {},
-    endpoints: [{ transport: 'http', url, contentTypes: ['application/json'] }],
+    endpoints: [
+      { transport: 'http', url, contentTypes: ['application/json', 'application/proto'] },
+    ],
   }
 }

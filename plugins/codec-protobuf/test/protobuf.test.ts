@@ -3,6 +3,7 @@ import { createService, type Handlers, memoryNetwork } from '@micro/core'
 import { createCodecSet, jsonCodec } from '@micro/core/codec'
 import { memoryLogger } from '@micro/core/logger'
 import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
+import { httpTransport } from '@micro/plugin-transport-http'
 import { expect, test } from 'vitest'
 import { GreeterService, SayHelloRequestSchema } from './gen/micro/test/v1/greeter_pb.ts'
 
@@ -77,6 +78,20 @@ test('it leaves other types to other codecs, and takes JSON from the plain codec
 test('options are checked by name', () => {
   expect(() => protobufCodec({ maxDepth: 0 })).toThrow('option maxDepth')
   expect(() => protobufCodec({ strict: true } as never)).toThrow('option strict')
+})
+
+test('a service that listens without the codec is refused at its start, with the fix', async () => {
+  const handlers = Object.fromEntries(Object.keys(Greeter.methods).map((key) => [key, () => ({})]))
+  const service = createService({
+    name: 'test',
+    logger: memoryLogger(),
+    transports: [httpTransport()],
+    shutdown: { signals: false },
+  }).handle(Greeter, handlers as never)
+  await expect(service.start()).rejects.toMatchObject({
+    code: 'failed_precondition',
+    detail: expect.stringContaining('protobufCodec()'),
+  })
 })
 
 test('in process, without any codec, handlers and callers see whole messages', async () => {

@@ -127,7 +127,7 @@ test('readers never see a torn record while two instances rewrite it', async () 
 })
 
 test('in a large directory that is renewed all the time no node is missed', async () => {
-  const ids = Array.from({ length: 2_000 }, (_, index) => `node-${index}`)
+  const ids = Array.from({ length: 1_500 }, (_, index) => `node-${index}`)
   const owner = place.open()
   await owner.register(makeNode('node-0'))
   await Promise.all(ids.map((id) => writeFile(place.record(id), recordOf(makeNode(id), 60_000))))
@@ -146,7 +146,7 @@ test('in a large directory that is renewed all the time no node is missed', asyn
     }
   }
   const renewals = Promise.all([0, 1, 2, 3].map(renew))
-  for (let look = 0; look < 4; look++) expect(await place.open().list()).toHaveLength(ids.length)
+  for (let look = 0; look < 3; look++) expect(await place.open().list()).toHaveLength(ids.length)
   renewing = false
   await renewals
   await owner.register(makeNode('last'))

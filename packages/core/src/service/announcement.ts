@@ -1,3 +1,4 @@
+import { MicroError } from '../errors/micro-error.ts'
 import type { Endpoint, Node } from '../registry/registry.ts'
 import type { Server } from '../server/server.ts'
 import type { Listener, Transport } from '../transport/transport.ts'
@@ -40,4 +41,19 @@ export function describeNodes(
       methods,
     }
   })
+}
+
+/** @throws `failed_precondition` for a method whose messages no codec can carry to another process. */
+export function requireCodecs(server: Server): void {
+  for (const definition of server.definitions.values()) {
+    for (const [key, { wireName }] of Object.entries(definition.methods)) {
+      const method = server.receiver.find(definition.name, wireName ?? key)
+      if (method === undefined || method.contentTypes.length > 0) continue
+      throw new MicroError(
+        'failed_precondition',
+        `no codec can carry the messages of ${definition.name}/${method.name}: add one to codecs, ` +
+          'such as protobufCodec() for a service from a .proto',
+      )
+    }
+  }
 }

@@ -8,7 +8,7 @@ import { createRegistrar, type Registrar } from '../registry/registrar.ts'
 import type { Node } from '../registry/registry.ts'
 import { createServer } from '../server/default-server.ts'
 import type { Listener, Transport } from '../transport/transport.ts'
-import { describeNodes } from './announcement.ts'
+import { describeNodes, requireCodecs } from './announcement.ts'
 import { releaseComponent, useComponent } from './component-users.ts'
 import type { Components, Service, ServiceOptions, ServiceState } from './service.ts'
 import { settle } from './settings.ts'
@@ -72,6 +72,7 @@ export function createService<const C extends Components = Record<never, never>>
     }
     const detach = network.attach(id, server.receiver)
     await undo.step(() => undefined, detach)
+    if (remote.length > 0) requireCodecs(server)
     if (server.definitions.size > 0) {
       for (const transport of remote.length === 0 ? [local] : remote) {
         const listener = await transport.listen(server.receiver, { signal })
