@@ -1,4 +1,11 @@
-import { createService, defineService, MicroError, type Service, unary } from '@micro/core'
+import {
+  createService,
+  defineService,
+  MicroError,
+  memoryNetwork,
+  type Service,
+  unary,
+} from '@micro/core'
 import { jsonCodec } from '@micro/core/codec'
 import type { Component } from '@micro/core/component'
 import { createLifecycle, requireContract } from '@micro/core/component'
@@ -264,4 +271,42 @@ test('two services of one process on one registry find each other, and neither c
   await two.start()
   await one.stop()
   expect(await registry.list()).toEqual([])
+})
+
+test('a stop lets running calls end, refuses new ones as not processed, and cancels those that do not end', async () => {
+  const release = Promise.withResolvers<void>()
+  const begun = Promise.withResolvers<void>()
+  const reasons: unknown[] = []
+  const network = memoryNetwork()
+  const Slow = defineService('slow', { wait: unary<void, string>(), hang: unary<void, string>() })
+  const shutdown = { signals: false, drain: 200 }
+  const server = quietService({ name: 'server', network, shutdown }).handle(Slow, {
+    wait: async () => {
+      begun.resolve()
+      await release.promise
+      return 'done'
+    },
+    hang: (_input, context) =>
+      new Promise((_resolve, reject) => {
+        context.onCancel((reason) => {
+          reasons.push(reason)
+          reject(reason)
+        })
+      }),
+  })
+  const client = quietService({ name: 'client', network })
+  await server.start()
+  await client.start()
+  const slow = client.client(Slow)
+  const waiting = slow.wait()
+  const hanging = slow.hang().catch((error: unknown) => error)
+  await begun.promise
+  const stopped = server.stop()
+  await expect.poll(() => server.ready()).toBe(false)
+  await expect(slow.wait()).rejects.toMatchObject({ code: 'unavailable', processed: 'no' })
+  release.resolve()
+  expect(await waiting).toBe('done')
+  await stopped
+  expect(reasons).toMatchObject([{ code: 'unavailable', detail: 'the server has stopped' }])
+  expect(await hanging).toMatchObject({ code: 'unavailable' })
 })

@@ -1,4 +1,5 @@
 import { Context } from '../context/context.ts'
+import { attemptsKey } from '../metadata/keys.ts'
 import { Metadata } from '../metadata/metadata.ts'
 import { extractTrace } from '../tracer/propagation.ts'
 import type { CallHead, Peer } from '../transport/transport.ts'
@@ -54,6 +55,3 @@ export class ServerContext extends Context implements HandlerContext {
     this.abandon?.(reason)
   }
 }
-
-/** Source: gRPC's retry design (A6). */
-export const attemptsKey = 'grpc-previous-rpc-attempts'

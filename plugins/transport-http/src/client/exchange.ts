@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import { MicroError } from '@micro/core/errors'
 import { fromTransport } from '../errors.ts'
 import type { Settings } from '../options.ts'
-import { cancelStream, type SessionHolder } from './http2-session.ts'
+import { cancelStream, holdSession, type SessionHolder } from './http2-session.ts'
 import type { ResponseHeaders } from './read-reply.ts'
 import { toRecord } from './request-headers.ts'
 
@@ -40,11 +40,7 @@ export async function openHttp2(
     { ':method': 'POST', ':path': path, ...toRecord(headers) },
     { endStream: false },
   )
-  // The holder keeps idle sessions from holding the process; a running stream should.
-  session.ref()
-  stream.on('close', () => {
-    if (!session.destroyed) session.unref()
-  })
+  holdSession(session, stream)
   stream.on('ready', () => {
     sent = true
   })

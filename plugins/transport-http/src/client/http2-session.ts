@@ -111,6 +111,19 @@ export function createSessionHolder(origin: string, settings: Settings): Session
   }
 }
 
+const streams = new WeakMap<ClientHttp2Session, number>()
+
+/** Keeps the process alive while `stream` runs; an idle session does not. */
+export function holdSession(session: ClientHttp2Session, stream: ClientHttp2Stream): void {
+  streams.set(session, (streams.get(session) ?? 0) + 1)
+  session.ref()
+  stream.on('close', () => {
+    const left = (streams.get(session) ?? 1) - 1
+    streams.set(session, left)
+    if (left === 0 && !session.destroyed) session.unref()
+  })
+}
+
 /** Ends a stream and tells the server why. */
 export function cancelStream(stream: ClientHttp2Stream): void {
   if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
