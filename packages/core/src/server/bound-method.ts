@@ -1,7 +1,7 @@
 import type { BoundCodec } from '../codec/codec.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { type Awaitable, isPromise } from '../component/promises.ts'
-import { applyInContext, keepContext, runInContext } from '../context/ambient.ts'
+import { handleInContext, keepContext, runInContext } from '../context/ambient.ts'
 import type { AnyMethod, Idempotency, MessageType, MethodKind } from '../definition/definition.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { type Call, composeMiddleware, type Middleware } from '../middleware/middleware.ts'
@@ -42,7 +42,7 @@ export function bindMethod(
   const byContentType = new Map<string, MethodCodecs | undefined>()
 
   const handle = (value: unknown, context: ServerContext): Awaitable<unknown> =>
-    applyInContext(context, handler, value, context)
+    handleInContext(context, handler, value)
   const withInput =
     input.schema === undefined
       ? handle
