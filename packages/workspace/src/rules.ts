@@ -23,6 +23,9 @@ const pluginHeadings = [
   'Versions',
 ]
 
+/** Biome refuses `any` itself; this refuses the ways around. */
+const suppression = /noExplicitAny|@ts-(ignore|expect-error|nocheck)/
+
 const isPlugin = (member: Member): boolean => member.path.startsWith('plugins/')
 const isPublic = (member: Member): boolean => member.manifest.private !== true
 const each = (
@@ -228,6 +231,18 @@ export const rules: readonly Rule[] = [
             ...(/^export default/m.test(text) ? [`${path}: name the export`] : []),
           ]
         },
+      ),
+  },
+  {
+    name: 'sources have no any, and suppress no check of it',
+    check: (workspace) =>
+      eachSource(
+        workspace,
+        ({ path }) => !path.startsWith('examples/'),
+        (text, path) =>
+          suppression.test(text) && !path.endsWith('workspace/src/rules.ts')
+            ? [`${path}: say the type instead`]
+            : [],
       ),
   },
   {

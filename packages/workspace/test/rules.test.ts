@@ -132,6 +132,13 @@ test.each<[string, Record<string, string | undefined>]>([
     'source files are at most 300 lines, in kebab case, with named exports only',
     { 'packages/core/src/a-b.ts': "export * from './index.ts'\n" },
   ],
+  [
+    'sources have no any, and suppress no check of it',
+    {
+      'packages/core/src/a-b.ts':
+        '// biome-ignore lint/suspicious/noExplicitAny: lazy\nexport const a: any = 1\n',
+    },
+  ],
   ['the top level holds only what tools demand', { 'notes.txt': '' }],
   ['changesets leave hand-written peer ranges alone', { '.changeset/config.json': '{}' }],
 ])('"%s" fails for what breaks it', (rule, files) => {

@@ -1,7 +1,7 @@
 import type { BoundCodec } from '../codec/codec.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { referenceCodec } from '../codec/reference-codec.ts'
-import type { AnyMethod, Idempotency, MessageType, MethodKind } from '../definition/definition.ts'
+import type { Idempotency, MessageType, Method, MethodKind } from '../definition/definition.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { PooledConnection } from './connection-pool.ts'
 import type { Target } from './target.ts'
@@ -26,7 +26,7 @@ export class ClientMethodInfo {
   readonly #codecs: CodecSet
   readonly #bound = new Map<PooledConnection, Map<string, MessageCodecs>>()
 
-  constructor(service: string, key: string, method: AnyMethod, target: Target, codecs: CodecSet) {
+  constructor(service: string, key: string, method: Method, target: Target, codecs: CodecSet) {
     this.service = service
     this.name = method.wireName ?? key
     this.kind = method.kind

@@ -41,10 +41,7 @@ export interface Method<
   readonly types?: { in: In; parsed: Parsed; returned: Returned; out: Out } | undefined
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a constraint that every method's types satisfy; no value is typed by it
-export type AnyMethod = Method<MethodKind, any, any, any, any>
-
-export type Methods = Readonly<Record<string, AnyMethod>>
+export type Methods = Readonly<Record<string, Method>>
 
 /** A contract between clients and handlers, made by `defineService` or from a `.proto`. */
 export interface ServiceDefinition<M extends Methods = Methods> {

@@ -2,7 +2,7 @@ import type { BoundCodec } from '../codec/codec.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { type Awaitable, isPromise } from '../component/promises.ts'
 import { handleInContext, keepContext, runInContext } from '../context/ambient.ts'
-import type { AnyMethod, Idempotency, MessageType, MethodKind } from '../definition/definition.ts'
+import type { Idempotency, MessageType, Method, MethodKind } from '../definition/definition.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { type Call, composeMiddleware, type Middleware } from '../middleware/middleware.ts'
 import { validate } from '../schema/validate.ts'
@@ -29,7 +29,7 @@ export interface BoundMethod extends ReceivedMethod {
 export function bindMethod(
   service: string,
   key: string,
-  method: AnyMethod,
+  method: Method,
   handler: AnyHandler,
   codecs: CodecSet,
   middleware: readonly Middleware[],
