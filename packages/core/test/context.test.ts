@@ -1,8 +1,10 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   Context,
   createContextKey,
   currentContext,
   detach,
+  handleInContext,
   keepContext,
   rootContext,
   runInContext,
@@ -149,8 +151,19 @@ test('a generator keeps its context across yields, whoever resumes it', async ()
       seen.push(currentContext() === context)
     }
   }
-  for await (const value of keepContext(context, source())) if (value === 2) break
+  for await (const value of runInContext(context, () => keepContext(source())))
+    if (value === 2) break
   expect(seen).toEqual([true, true, true])
+})
+
+test('a handler sees its own context and no store of its caller', () => {
+  const foreign = new AsyncLocalStorage<string>()
+  const context = new Context(new Context(rootContext))
+  const seen = foreign.run('of the caller', () => {
+    const inside = handleInContext(context, () => [currentContext(), foreign.getStore()], undefined)
+    return [...inside, currentContext(), foreign.getStore()]
+  })
+  expect(seen).toEqual([context, undefined, rootContext, 'of the caller'])
 })
 
 test('throw without a throw method ends the source and rethrows', async () => {
@@ -164,7 +177,7 @@ test('throw without a throw method ends the source and rethrows', async () => {
       },
     }),
   }
-  const kept = keepContext(rootContext, source)
+  const kept = keepContext(source)
   await kept.next()
   await expect(kept.throw?.(new Error('stop'))).rejects.toThrow('stop')
   expect(returned).toBe(true)

@@ -1,7 +1,7 @@
 import type { BoundCodec } from '../codec/codec.ts'
 import type { CodecSet } from '../codec/codec-set.ts'
 import { type Awaitable, isPromise } from '../component/promises.ts'
-import { handleInContext, keepContext, runInContext } from '../context/ambient.ts'
+import { handleInContext, keepContext } from '../context/ambient.ts'
 import type { Idempotency, MessageType, Method, MethodKind } from '../definition/definition.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { type Call, composeMiddleware, type Middleware } from '../middleware/middleware.ts'
@@ -22,7 +22,7 @@ export interface BoundMethod extends ReceivedMethod {
   readonly idempotency: Idempotency
   /** `undefined` for a content-type that cannot carry the method's messages. */
   codecs(contentType: string): MethodCodecs | undefined
-  /** Validation, middleware and handler; `input` is a message or an iterable of them. */
+  /** Middleware, validation and handler; `input` is a message or an iterable of them. */
   run(input: unknown, context: ServerContext): Awaitable<unknown>
 }
 
@@ -41,8 +41,15 @@ export function bindMethod(
   const streamsOut = method.kind === 'server_stream' || method.kind === 'bidi_stream'
   const byContentType = new Map<string, MethodCodecs | undefined>()
 
-  const handle = (value: unknown, context: ServerContext): Awaitable<unknown> =>
-    handleInContext(context, handler, value)
+  // Called inside the context that `run` has entered, so what it returns can be kept there.
+  const handle = streamsOut
+    ? (value: unknown, context: ServerContext): Awaitable<unknown> => {
+        const result = handler(value, context)
+        const keep = (stream: unknown): AsyncIterable<unknown> =>
+          keepContext(asStream(stream, service, name))
+        return isPromise(result) ? result.then(keep) : keep(result)
+      }
+    : (handler as (value: unknown, context: ServerContext) => Awaitable<unknown>)
   const withInput =
     input.schema === undefined
       ? handle
@@ -69,7 +76,7 @@ export function bindMethod(
           return isPromise(result) ? result.then(checkResult) : checkResult(result)
         }
   const chain = composeMiddleware(middleware)
-  const run =
+  const inside =
     chain === undefined
       ? withOutput
       : (value: unknown, context: ServerContext): Awaitable<unknown> => {
@@ -85,7 +92,7 @@ export function bindMethod(
             peer: context.peer,
             input: value,
           }
-          return runInContext(context, () => chain(call, (last) => withOutput(last.input, context)))
+          return chain(call, (last) => withOutput(last.input, context))
         }
 
   return {
@@ -104,14 +111,7 @@ export function bindMethod(
       }
       return byContentType.get(contentType)
     },
-    run: streamsOut
-      ? (value, context) => {
-          const result = run(value, context)
-          const keep = (stream: unknown): AsyncIterable<unknown> =>
-            keepContext(context, asStream(stream, service, name))
-          return isPromise(result) ? result.then(keep) : keep(result)
-        }
-      : run,
+    run: (value, context) => handleInContext(context, inside, value),
   }
 }
 
