@@ -23,10 +23,14 @@ const pluginHeadings = [
   'Versions',
 ]
 
+const base = '../../tsconfig.base.json'
+const buildInfo = '!dist/.tsbuildinfo'
+
 /** Biome refuses `any` itself; this refuses the ways around. */
 const suppression = /noExplicitAny|@ts-(ignore|expect-error|nocheck)/
 
 const isPlugin = (member: Member): boolean => member.path.startsWith('plugins/')
+const isOf = (name: string, imported: string): boolean => `${imported}/`.startsWith(`${name}/`)
 const isPublic = (member: Member): boolean => member.manifest.private !== true
 const each = (
   workspace: Workspace,
@@ -75,7 +79,7 @@ export const rules: readonly Rule[] = [
     check: (workspace) =>
       eachSource(workspace, isPlugin, (text, path, { manifest }) =>
         importsOf(text)
-          .filter((name) => name.startsWith('@micro/plugin-') && !name.startsWith(manifest.name))
+          .filter((name) => name.startsWith('@micro/plugin-') && !isOf(manifest.name, name))
           .map((name) => `${path}: move what is shared with ${name} to a package`),
       ),
   },
@@ -169,6 +173,7 @@ export const rules: readonly Rule[] = [
         ...(manifest.sideEffects === false
           ? []
           : [`${path}/package.json: sideEffects must be false`]),
+        ...(manifest.files?.includes(buildInfo) ? [] : [`${path}/package.json: add ${buildInfo}`]),
       ]),
   },
   {
@@ -206,10 +211,14 @@ export const rules: readonly Rule[] = [
         () => true,
         ({ path }) => {
           const text = workspace.read(`${path}/tsconfig.json`)
-          const keys = text === undefined ? [] : Object.keys(JSON.parse(text) as object)
-          return keys
-            .filter((key) => !['extends', 'include', 'references'].includes(key))
-            .map((key) => `${path}/tsconfig.json: remove ${key}`)
+          if (text === undefined) return []
+          const config = JSON.parse(text) as { extends?: string }
+          return [
+            ...(config.extends === base ? [] : [`${path}/tsconfig.json: extend ${base}`]),
+            ...Object.keys(config)
+              .filter((key) => !['extends', 'include', 'references'].includes(key))
+              .map((key) => `${path}/tsconfig.json: remove ${key}`),
+          ]
         },
       ),
   },
@@ -232,6 +241,23 @@ export const rules: readonly Rule[] = [
           ]
         },
       ),
+  },
+  {
+    name: 'sources of private packages are type-checked with the tests',
+    check: (workspace) => {
+      const text = workspace.read('packages/workspace/tsconfig.tests.json') ?? '{}'
+      const { include = [] } = JSON.parse(text) as { include?: string[] }
+      return each(
+        workspace,
+        (member) => !isPublic(member) && member.sources.length > 0,
+        ({ path }) => {
+          const [group, name] = path.split('/')
+          const glob =
+            group === 'packages' ? `../${name}/src/**/*.ts` : `../../${group}/*/src/**/*.ts`
+          return include.includes(glob) ? [] : [`tsconfig.tests.json: include ${glob}`]
+        },
+      )
+    },
   },
   {
     name: 'sources have no any, and suppress no check of it',

@@ -1,30 +1,21 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Reporter, TestModule } from 'vitest/node'
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
+import { type Count, countTests, findProblems } from './test-counts.ts'
 
 const countsFile = join(import.meta.dirname, '../test-counts.json')
-
-interface Count {
-  passed: number
-  failed: number
-  skipped: number
-}
 
 /**
  * Prints the tests of each package. In CI a package that runs fewer than are committed fails, as
  * does a skipped test where servers are required. `UPDATE_TEST_COUNTS=1` commits what has run.
  */
 class TestReport implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    const counts = new Map<string, Count>()
-    for (const module of modules) {
-      const count = counts.get(module.project.name) ?? { passed: 0, failed: 0, skipped: 0 }
-      counts.set(module.project.name, count)
-      for (const test of module.children.allTests()) {
-        const { state } = test.result()
-        if (state !== 'pending') count[state] += 1
-      }
-    }
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    unhandledErrors: readonly unknown[],
+    reason: TestRunEndReason,
+  ): void {
+    const counts = countTests(modules)
     const names = [...counts.keys()].sort()
     console.log('\nTests per package')
     for (const name of names) {
@@ -33,36 +24,32 @@ class TestReport implements Reporter {
         `  ${name.padEnd(34)} ${passed + failed} run, ${failed} failed, ${skipped} skipped`,
       )
     }
-    if (process.env['UPDATE_TEST_COUNTS'] === '1') {
-      const committed = Object.fromEntries(
-        names.map((name) => [name, (counts.get(name) as Count).passed]),
+    if (process.env['UPDATE_TEST_COUNTS'] !== '1') {
+      const committed = JSON.parse(readFileSync(countsFile, 'utf8')) as Record<string, number>
+      report(
+        findProblems(counts, {
+          ...(process.env['CI'] === 'true' ? { least: committed } : {}),
+          all: process.env['MICRO_REQUIRE_SERVERS'] === '1',
+        }),
       )
-      writeFileSync(countsFile, `${JSON.stringify(committed, null, 2)}\n`)
-    } else if (process.env['CI'] === 'true') {
-      for (const problem of findProblems(counts)) {
-        console.log(`✗ ${problem}`)
-        process.exitCode = 1
-      }
+    } else if (reason === 'passed') {
+      const passed = names.map((name) => [name, (counts.get(name) as Count).passed])
+      writeFileSync(countsFile, `${JSON.stringify(Object.fromEntries(passed), null, 2)}\n`)
+    } else {
+      report(['the counts stay as they were: not every test passed'])
     }
     const all = [...counts.values()]
     const sum = (key: keyof Count): number => all.reduce((total, count) => total + count[key], 0)
-    console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
+    const failed = sum('failed') + unhandledErrors.length
+    console.log(`\n${sum('passed')} passed, ${failed} failed, ${sum('skipped')} skipped`)
   }
 }
 
-function findProblems(counts: ReadonlyMap<string, Count>): string[] {
-  const committed = JSON.parse(readFileSync(countsFile, 'utf8')) as Record<string, number>
-  const problems = Object.entries(committed).flatMap(([name, least]) => {
-    const { passed = 0, failed = 0 } = counts.get(name) ?? {}
-    return passed + failed >= least
-      ? []
-      : [`${name} ran ${passed + failed} tests; ${least} are committed`]
-  })
-  if (process.env['MICRO_REQUIRE_SERVERS'] !== '1') return problems
-  for (const [name, { skipped }] of counts) {
-    if (skipped > 0) problems.push(`${name} skipped ${skipped} tests although servers are required`)
+function report(problems: readonly string[]): void {
+  for (const problem of problems) {
+    console.log(`✗ ${problem}`)
+    process.exitCode = 1
   }
-  return problems
 }
 
 // Vitest takes the default export of a reporter's file.

@@ -5,6 +5,7 @@ interface Manifest {
   readonly name: string
   readonly private?: boolean
   readonly engines?: { readonly node?: string }
+  readonly files?: readonly string[]
   readonly sideEffects?: boolean
   readonly exports?: Readonly<Record<string, string>>
   readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> }

@@ -17,6 +17,7 @@ const exported = {
   publishConfig: { exports: { '.': './dist/index.js' } },
   engines: { node: '>=22.18' },
   sideEffects: false,
+  files: ['src', 'dist', '!dist/.tsbuildinfo'],
 }
 const headings = ['Install', 'Usage', 'Options', 'Supports', 'Operating and debugging', 'Versions']
 /** A workspace that keeps every rule. */
@@ -80,6 +81,10 @@ test.each<[string, Record<string, string | undefined>]>([
     { 'plugins/store-x/src/options.ts': "export { b } from '@micro/plugin-store-y'\n" },
   ],
   [
+    'no plugin imports another',
+    { 'plugins/store-x/src/options.ts': "export { b } from '@micro/plugin-store-xy'\n" },
+  ],
+  [
     'imports of workspace packages go through listed subpaths',
     { 'plugins/store-x/src/options.ts': "import '@micro/core/secret'\n" },
   ],
@@ -112,13 +117,31 @@ test.each<[string, Record<string, string | undefined>]>([
     { 'plugins/store-x/package.json': plugin({ engines: {} }) },
   ],
   [
+    'public packages say what they need',
+    { 'plugins/store-x/package.json': plugin({ files: ['src', 'dist'] }) },
+  ],
+  [
+    'sources of private packages are type-checked with the tests',
+    {
+      'packages/tool/package.json': '{"name":"@micro/tool","private":true}',
+      'packages/tool/src/main.ts': '',
+    },
+  ],
+  [
     'versions come from the catalog',
     { 'plugins/store-x/package.json': plugin({ dependencies: { pg: '^8.0.0' } }) },
   ],
   ['the root references every package that is built', { 'tsconfig.json': '{"references":[]}' }],
   [
     'leaf tsconfigs only extend, include and reference',
-    { 'packages/core/tsconfig.json': '{"compilerOptions":{"strict":false}}' },
+    {
+      'packages/core/tsconfig.json':
+        '{"extends":"../../tsconfig.base.json","compilerOptions":{"strict":false}}',
+    },
+  ],
+  [
+    'leaf tsconfigs only extend, include and reference',
+    { 'packages/core/tsconfig.json': '{"extends":"./loose.json"}' },
   ],
   [
     'source files are at most 300 lines, in kebab case, with named exports only',
@@ -156,8 +179,11 @@ import 'd'
 export { e } from 'e'
 const f = await import('f')
 // import g from 'g'
-/* import h from 'h' */`
-  expect(importsOf(text).sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+/* import h from 'h' */
+const glob = 'packages/*'
+import i from 'i'
+/* the end */`
+  expect(importsOf(text).sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'i'])
 })
 
 test('code of READMEs is taken from ts fences that are not marked', () => {
