@@ -31,9 +31,11 @@ const base = {
 async function startMicro(): Promise<{
   url: string
   cancelled: Promise<unknown>
+  started: Promise<void>
   service: Service
 }> {
   const cancelled = Promise.withResolvers<unknown>()
+  const started = Promise.withResolvers<void>()
   const service = createService({
     ...base,
     name: 'greeter',
@@ -57,6 +59,7 @@ async function startMicro(): Promise<{
     },
     hang: (_input, context) =>
       new Promise((_resolve, reject) => {
+        started.resolve()
         context.onCancel((reason) => {
           cancelled.resolve(reason)
           reject(reason)
@@ -79,6 +82,7 @@ async function startMicro(): Promise<{
   return {
     url: service.nodes[0]?.endpoints[0]?.url as string,
     cancelled: cancelled.promise,
+    started: started.promise,
     service,
   }
 }
@@ -86,8 +90,9 @@ async function startMicro(): Promise<{
 /** Connect's server, over HTTP/1.1 or HTTP/2. */
 async function startConnect(
   version: '1.1' | '2',
-): Promise<{ url: string; cancelled: Promise<unknown> }> {
+): Promise<{ url: string; cancelled: Promise<unknown>; started: Promise<void> }> {
   const cancelled = Promise.withResolvers<unknown>()
+  const started = Promise.withResolvers<void>()
   const routes = (router: ConnectRouter) =>
     router.service(GreeterService, {
       sayHello: ({ name, big, data }, context) => {
@@ -103,6 +108,7 @@ async function startConnect(
       },
       hang: (_input, context) =>
         new Promise((_resolve, reject) => {
+          started.resolve()
           context.signal.addEventListener('abort', () => {
             cancelled.resolve(context.signal.reason)
             reject(context.signal.reason)
@@ -137,6 +143,7 @@ async function startConnect(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cancelled: cancelled.promise,
+    started: started.promise,
   }
 }
 
@@ -187,9 +194,9 @@ describe.each([
   { httpVersion: '2', useBinaryFormat: true },
 ] as const)('a Connect client calls us: HTTP/$httpVersion, binary $useBinaryFormat', (options) => {
   const connect = async () => {
-    const { url, cancelled } = await startMicro()
+    const { url, cancelled, started } = await startMicro()
     const transport = createConnectTransport({ ...options, baseUrl: url, useHttpGet: true })
-    return { client: createClient(GreeterService, transport), cancelled }
+    return { client: createClient(GreeterService, transport), cancelled, started }
   }
 
   test('unary, by GET, with headers and trailers', async () => {
@@ -246,7 +253,8 @@ describe.each([
     const two = await connect()
     const controller = new AbortController()
     const call = two.client.hang({}, { signal: controller.signal })
-    setTimeout(() => controller.abort(), 50)
+    await two.started
+    controller.abort()
     await expect(call).rejects.toMatchObject({ code: Code.Canceled })
     expect(await two.cancelled).toMatchObject({ code: 'cancelled' })
   })
@@ -261,8 +269,8 @@ describe.each([
   'we call a Connect server: HTTP/$version, $contentType',
   ({ version, protocol, contentType }) => {
     const connect = async () => {
-      const { url, cancelled } = await startConnect(version)
-      return { client: await microClient(url, protocol, contentType), cancelled }
+      const { url, cancelled, started } = await startConnect(version)
+      return { client: await microClient(url, protocol, contentType), cancelled, started }
     }
 
     test('unary, with headers and trailers', async () => {
@@ -318,7 +326,8 @@ describe.each([
       const two = await connect()
       const controller = new AbortController()
       const call = two.client.hang({}, { signal: controller.signal })
-      setTimeout(() => controller.abort('mine'), 50)
+      await two.started
+      controller.abort('mine')
       expect(await call.catch((failure: unknown) => failure)).toBe('mine')
       await two.cancelled
     })

@@ -13,6 +13,7 @@ import {
 import { errorFromJson, tooLarge } from '../errors.ts'
 import { essence, toStreamType } from '../headers.ts'
 import type { Settings } from '../options.ts'
+import { writeWithRoom } from '../write-with-room.ts'
 import type { Exchange, ExchangeHead } from './exchange.ts'
 import { readReply, splitMetadata } from './read-reply.ts'
 
@@ -145,7 +146,8 @@ export function createClientStream(
       }
       const gzip = compressFrom !== false && message.length >= compressFrom
       const data = gzip ? await compress(message) : message
-      await writeTo(made, writeEnvelope(gzip ? compressedFlag : 0, data))
+      const gone = (): MicroError => made.translate(new Error('the stream has ended'))
+      await writeWithRoom(made.request, writeEnvelope(gzip ? compressedFlag : 0, data), gone)
       lastActivity = performance.now()
     },
     async end() {
@@ -171,22 +173,6 @@ export function createClientStream(
     [Symbol.asyncIterator]: () => stream,
   }
   return stream
-}
-
-/** Resolves when there is room for more. */
-async function writeTo({ request, translate }: Exchange, data: Buffer): Promise<void> {
-  if (request.destroyed) throw translate(new Error('the stream has ended'))
-  if (request.write(data)) return
-  await new Promise<void>((resolve, reject) => {
-    const settle = (): void => {
-      request.off('drain', settle)
-      request.off('close', settle)
-      if (request.destroyed) reject(translate(new Error('the stream has ended')))
-      else resolve()
-    }
-    request.on('drain', settle)
-    request.on('close', settle)
-  })
 }
 
 /** The JSON that ends every stream. */

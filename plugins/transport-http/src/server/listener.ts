@@ -42,6 +42,7 @@ export async function listen(receiver: CallReceiver, settings: Settings): Promis
   http1.emit('listening')
   http2.on('request', onRequest)
   http2.on('session', onSession)
+  // Told of by the session itself, above.
   http2.on('sessionError', () => undefined)
   const server: NetServer =
     settings.tls === undefined
@@ -61,6 +62,7 @@ export async function listen(receiver: CallReceiver, settings: Settings): Promis
   } catch (error) {
     throw fromListen(error, `${host}:${port}`)
   }
+  // Accepting one socket failed, for want of file handles say: the others go on.
   server.on('error', () => undefined)
   const stopRotation = settings.tls === undefined ? undefined : rotate(http2, settings)
 

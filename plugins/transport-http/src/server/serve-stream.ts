@@ -11,6 +11,7 @@ import {
 } from '../envelope.ts'
 import { errorToJson, tooLarge } from '../errors.ts'
 import { toStreamType } from '../headers.ts'
+import { writeWithRoom } from '../write-with-room.ts'
 import { openContext, peerOf, toCallHead } from './call-scope.ts'
 import type { Incoming } from './incoming.ts'
 import { acceptsGzip } from './request.ts'
@@ -108,21 +109,10 @@ function openStream(incoming: Incoming, contentType: string, gzipped: boolean): 
     // HTTP/2 sends them by itself.
     if ('flushHeaders' in response) response.flushHeaders()
   }
-  const writeRaw = (envelope: Buffer): Promise<void> | undefined => {
-    if (response.destroyed) throw new MicroError('cancelled', 'the client has gone')
-    // Node types the two kinds of response apart; both take a buffer.
-    if ((response as { write(chunk: Buffer): boolean }).write(envelope)) return undefined
-    return new Promise<void>((resolve, reject) => {
-      const settle = (): void => {
-        response.off('drain', settle)
-        response.off('close', settle)
-        if (response.destroyed) reject(new MicroError('cancelled', 'the client has gone'))
-        else resolve()
-      }
-      response.on('drain', settle)
-      response.on('close', settle)
-    })
-  }
+  const gone = (): MicroError => new MicroError('cancelled', 'the client has gone')
+  // Node types the two kinds of response apart; both are sinks for buffers.
+  const writeRaw = (envelope: Buffer): Promise<void> | undefined =>
+    writeWithRoom(response as Parameters<typeof writeWithRoom>[0], envelope, gone)
 
   const stream: OpenStream = {
     get lastActivity() {
