@@ -4,8 +4,12 @@ import { ServiceBroker } from 'moleculer'
 import { compare, inFlight } from './measure.ts'
 import { type Payload, payload } from './payload.ts'
 
-const Local = defineService('local', { echo: unary<Payload, Payload>() })
+const Local = defineService('local', {
+  echo: unary<Payload, Payload>(),
+  awaitingEcho: unary<Payload, Payload>(),
+})
 
+/** One call in process with deadline and cancellation, to a handler that answers at once or awaits. */
 export async function benchInProcess(): Promise<void> {
   const service = createService({
     name: 'local',
@@ -13,7 +17,8 @@ export async function benchInProcess(): Promise<void> {
     shutdown: { signals: false },
   })
   service.handle(Local, {
-    async echo(input) {
+    echo: (input) => input,
+    async awaitingEcho(input) {
       await null
       return input
     },
@@ -22,32 +27,45 @@ export async function benchInProcess(): Promise<void> {
   const client = service.client(Local)
   const withTimeout = await startMoleculer(5_000)
   const withDefaults = await startMoleculer(0)
+  const timeoutPeer = (action: string, width: number) => ({
+    name: 'moleculer with requestTimeout',
+    run: (n: number) => inFlight(n, width, () => withTimeout.call(action, payload)),
+  })
 
   const calls = 200_000
   for (const [label, width] of [
     ['sequential', 1],
     ['64 in flight', 64],
   ] as const) {
-    const ours = {
+    const awaiting = {
       name: 'micro',
-      run: (n: number) => inFlight(n, width, () => client.echo(payload)),
+      run: (n: number) => inFlight(n, width, () => client.awaitingEcho(payload)),
     }
-    const peer = (broker: ServiceBroker, name: string) => ({
-      name,
-      run: (n: number) => inFlight(n, width, () => broker.call('local.echo', payload)),
-    })
     await compare({
       what: `in-process, ${label}, deadline on both sides`,
-      ours,
-      peer: peer(withTimeout, 'moleculer with requestTimeout'),
+      ours: {
+        name: 'micro',
+        run: (n: number) => inFlight(n, width, () => client.echo(payload)),
+      },
+      peer: timeoutPeer('local.echo', width),
       bar: 2,
       calls,
     })
     await compare({
-      what: `in-process, ${label}, deadline on ours alone`,
-      ours,
-      peer: peer(withDefaults, 'moleculer without'),
+      what: `in-process, ${label}, awaiting handler, deadline on ours alone`,
+      ours: awaiting,
+      peer: {
+        name: 'moleculer without',
+        run: (n: number) =>
+          inFlight(n, width, () => withDefaults.call('local.awaitingEcho', payload)),
+      },
       bar: 0.6,
+      calls,
+    })
+    await compare({
+      what: `in-process, ${label}, awaiting handler, deadline on both sides`,
+      ours: awaiting,
+      peer: timeoutPeer('local.awaitingEcho', width),
       calls,
     })
   }
@@ -61,7 +79,8 @@ async function startMoleculer(requestTimeout: number): Promise<ServiceBroker> {
   broker.createService({
     name: 'local',
     actions: {
-      async echo(context: { params: Payload }) {
+      echo: (context: { params: Payload }) => context.params,
+      async awaitingEcho(context: { params: Payload }) {
         await null
         return context.params
       },

@@ -16,19 +16,20 @@ const longestTimeout = 2 ** 31 - 1
 
 /** One call, over all its attempts: which nodes were tried, and what may be tried next. */
 export class Attempts extends Context implements PolicyCall, Pick {
-  readonly info: ClientMethodInfo
-  readonly options: CallOptions
-  readonly policy: Policy
+  // Declared, and set by the constructor, for the same reason as in Context.
+  declare readonly info: ClientMethodInfo
+  declare readonly options: CallOptions
+  declare readonly policy: Policy
   /** Attempts made, the running one included. */
-  number = 0
-  nodes = 0
-  route: Route | undefined = undefined
-  picker: Picker | undefined = undefined
-  #picked = 0
-  #snapshot: Snapshot | undefined = undefined
-  #tried: Set<Route> | undefined = undefined
-  #repeats = false
-  #metadata: Metadata | undefined = undefined
+  declare number: number
+  declare nodes: number
+  declare route: Route | undefined
+  declare picker: Picker | undefined
+  declare private picked: number
+  declare private snapshot: Snapshot | undefined
+  declare private tried: Set<Route> | undefined
+  declare private repeats: boolean
+  declare private given: Metadata | undefined
 
   constructor(
     parent: Context,
@@ -46,16 +47,27 @@ export class Attempts extends Context implements PolicyCall, Pick {
         },
       )
     }
-    super(parent, { timeout, signal: options.signal })
+    super(parent)
     this.info = info
     this.options = options
     this.policy = policy
+    this.number = 0
+    this.nodes = 0
+    this.route = undefined
+    this.picker = undefined
+    this.picked = 0
+    this.snapshot = undefined
+    this.tried = undefined
+    this.repeats = false
+    this.given = undefined
+    if (timeout !== undefined) this.limit(timeout)
+    if (options.signal !== undefined) this.follow(options.signal)
   }
 
   /** Request metadata, a copy of what the caller gave. */
   get metadata(): Metadata {
-    this.#metadata ??= new Metadata(this.options.metadata)
-    return this.#metadata
+    this.given ??= new Metadata(this.options.metadata)
+    return this.given
   }
 
   // What a selector sees of the call.
@@ -63,7 +75,7 @@ export class Attempts extends Context implements PolicyCall, Pick {
     return this.options.key
   }
   get exclude(): ReadonlySet<Route> | undefined {
-    return this.#tried
+    return this.tried
   }
 
   // What a policy sees of the call.
@@ -88,12 +100,12 @@ export class Attempts extends Context implements PolicyCall, Pick {
 
   /** Picks the next node. @throws `unavailable` when none is left. */
   pickRoute(snapshot: Snapshot): Route {
-    this.#snapshot = snapshot
+    this.snapshot = snapshot
     this.nodes = snapshot.routes.length
     this.number += 1
     const route = this.info.target.pick(this)
     this.route = route
-    if (this.picker?.done !== undefined) this.#picked = performance.now()
+    if (this.picker?.done !== undefined) this.picked = performance.now()
     return route
   }
 
@@ -134,15 +146,15 @@ export class Attempts extends Context implements PolicyCall, Pick {
     if (route !== undefined) {
       const certain = timedOut || (isInfrastructure(error) && error.processed === 'no')
       this.#noteFailure(route, timedOut || isInfrastructure(error), certain)
-      this.#tried ??= new Set()
-      this.#tried.add(route)
+      this.tried ??= new Set()
+      this.tried.add(route)
     }
     const untried = this.#untried()
     const failure: Failure = { error, attempt: this.number, timedOut, untried }
     const wait = this.policy.retry(this, failure)
     if (wait === undefined) return { error }
-    if (untried === 0) this.#tried = undefined
-    if (error.processed !== 'no') this.#repeats = true
+    if (untried === 0) this.tried = undefined
+    if (error.processed !== 'no') this.repeats = true
     return wait
   }
 
@@ -154,32 +166,32 @@ export class Attempts extends Context implements PolicyCall, Pick {
   /** A copy for each attempt, since in process the handler gets this very object. */
   #sentMetadata(): Metadata {
     const { forwarded, trace } = this
-    const sent = new Metadata(this.#metadata ?? this.options.metadata)
+    const sent = new Metadata(this.given ?? this.options.metadata)
     if (forwarded !== undefined) {
       for (const key of forwarded.keys()) {
         if (!sent.has(key)) for (const value of forwarded.getAll(key)) sent.append(key, value)
       }
     }
     if (trace !== undefined) injectTrace(trace, sent)
-    if (this.#repeats) sent.set(attemptsKey, String(this.number - 1))
+    if (this.repeats) sent.set(attemptsKey, String(this.number - 1))
     return sent
   }
 
   #done(route: Route, failed: boolean): void {
-    this.picker?.done?.(route, { latency: performance.now() - this.#picked, failed })
+    this.picker?.done?.(route, { latency: performance.now() - this.picked, failed })
   }
 
   #noteFailure(route: Route, failed: boolean, certain: boolean): void {
     this.#done(route, failed)
-    if (failed && this.#snapshot !== undefined) {
-      this.info.target.ejection.failed(route, this.#snapshot, certain)
+    if (failed && this.snapshot !== undefined) {
+      this.info.target.ejection.failed(route, this.snapshot, certain)
     }
   }
 
   #untried(): number {
-    if (this.#snapshot === undefined || this.route === undefined) return 0
+    if (this.snapshot === undefined || this.route === undefined) return 0
     let count = 0
-    for (const route of this.#snapshot.routes) if (this.#tried?.has(route) !== true) count += 1
+    for (const route of this.snapshot.routes) if (this.tried?.has(route) !== true) count += 1
     return count
   }
 

@@ -1,3 +1,4 @@
+import type { AbortOptions } from '../component/component.ts'
 import { requireContract } from '../component/contract.ts'
 import { createLifecycle } from '../component/lifecycle.ts'
 import { type Awaitable, isPromise } from '../component/promises.ts'
@@ -38,6 +39,7 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
     logger.log('warn', 'a connection did not close', { error }),
   )
   const targets = new Map<string, Target>()
+  let closed = false
   const lifecycle = createLifecycle({
     label: 'client',
     close: async () => {
@@ -45,6 +47,10 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
       await pool.close()
     },
   })
+  const close = (closeOptions?: AbortOptions): Promise<void> => {
+    closed = true
+    return lifecycle.close(closeOptions)
+  }
   const chain = composeMiddleware(options.middleware ?? [])
 
   const targetFor = (service: string, { version, labels }: ServiceClientOptions): Target => {
@@ -99,11 +105,12 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
         const checked = checkInput(info, input)
         const begun = call
         // The attempts finish the context themselves; only what runs around them can miss that.
-        if (chain === undefined && !isPromise(checked)) return asPromise(attemptUnary(begun, input))
+        if (chain === undefined && !isPromise(checked))
+          return Promise.resolve(attemptUnary(begun, input))
         const result = isPromise(checked)
           ? checked.then(() => dispatch(begun, input, attemptUnary))
           : dispatch(begun, input, attemptUnary)
-        return asPromise(isPromise(result) ? settle(begun, result) : result)
+        return Promise.resolve(isPromise(result) ? settle(begun, result) : result)
       } catch (error) {
         call?.finish()
         return Promise.reject(error)
@@ -178,7 +185,7 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
     return info.input.schema === undefined ? input : checkEach(info, input, checkInput)
   }
   const open = (): void => {
-    if (lifecycle.closed)
+    if (closed)
       throw new MicroError('failed_precondition', 'the client is closed', { processed: 'no' })
   }
   const makers = { unary, server_stream: stream, bidi_stream: stream, client_stream: clientStream }
@@ -187,9 +194,9 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
     name: 'default',
     contract: 'client/0',
     connect: lifecycle.connect,
-    close: lifecycle.close,
-    [Symbol.asyncDispose]: () => lifecycle.close(),
-    health: () => ({ status: lifecycle.closed ? 'down' : 'up' }),
+    close,
+    [Symbol.asyncDispose]: close,
+    health: () => ({ status: closed ? 'down' : 'up' }),
 
     client<M extends Methods>(
       definition: ServiceDefinition<M>,
@@ -206,10 +213,6 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
       return made as unknown as ServiceClient<M>
     },
   }
-}
-
-function asPromise(result: Awaitable<unknown>): Promise<unknown> {
-  return result instanceof Promise ? result : Promise.resolve(result)
 }
 
 function settle(call: Attempts, result: PromiseLike<unknown>): PromiseLike<unknown> {

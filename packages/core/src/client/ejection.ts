@@ -72,7 +72,7 @@ export function createEjection(options: EjectionOptions, probe: Probe): Ejection
 
   return {
     succeeded(route) {
-      const record = records.get(route)
+      const record = records.size === 0 ? undefined : records.get(route)
       // An ejected node comes back by its probe, not by a late answer.
       if (record === undefined || route.ejected) return
       records.delete(route)

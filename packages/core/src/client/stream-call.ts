@@ -39,7 +39,7 @@ export async function* attemptStream(call: Attempts, input: unknown): AsyncGener
 
 async function* oneAttempt(call: Attempts, replay: Replay): AsyncGenerator<unknown> {
   if (call.cancelled) throw call.reason
-  const route = call.pickRoute(await call.info.target.snapshot(call))
+  const route = call.pickRoute(call.info.target.usable ?? (await call.info.target.ready(call)))
   const link = call.info.target.link(route)
   const codecs = call.info.codecsFor(link, call.options.contentType)
   const stream = link.connection.stream(call.head(codecs), call)

@@ -1,4 +1,3 @@
-import { type Awaitable, isPromise } from '../component/promises.ts'
 import type { Context } from '../context/context.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { Route, RouteQuery, Router, RouteView, Snapshot } from '../router/router.ts'
@@ -38,13 +37,18 @@ export class Target {
     )
   }
 
-  /** The usable nodes now; a promise only until the router has answered once. */
-  snapshot(context: Context): Awaitable<Snapshot> {
+  /** The usable nodes now; `undefined` until the router has answered once. */
+  get usable(): Snapshot | undefined {
     this.#view ??= this.#router.view(this.query)
     const { current } = this.#view
-    if (current === this.#seen && current !== undefined) return this.#usable
-    if (current !== undefined) return this.#adopt(current)
-    return this.#view.ready({ signal: context.signal }).then((first) => this.#adopt(first))
+    if (current === undefined) return undefined
+    return current === this.#seen ? this.#usable : this.#adopt(current)
+  }
+
+  /** The usable nodes, once the router has answered. */
+  async ready(context: Context): Promise<Snapshot> {
+    this.#view ??= this.#router.view(this.query)
+    return this.#adopt(await this.#view.ready({ signal: context.signal }))
   }
 
   /** Picks for `call` and leaves the picker there. @throws `unavailable` when no node is left to try. */
@@ -116,14 +120,4 @@ export class Target {
       return `none of the ${known} nodes of ${wanted} offers a transport that this client has`
     return `no node of ${wanted} is left to try`
   }
-}
-
-/** Runs `use` with the snapshot: at once, but for the first call of a target. */
-export function withSnapshot<T>(
-  target: Target,
-  context: Context,
-  use: (snapshot: Snapshot) => Awaitable<T>,
-): Awaitable<T> {
-  const snapshot = target.snapshot(context)
-  return isPromise(snapshot) ? snapshot.then(use) : use(snapshot)
 }

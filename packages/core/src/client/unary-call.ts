@@ -6,11 +6,20 @@ import type { Snapshot } from '../router/router.ts'
 import type { Reply } from '../transport/transport.ts'
 import type { Attempts } from './attempts.ts'
 import { decodeAnswer, type MessageCodecs } from './client-method.ts'
-import { withSnapshot } from './target.ts'
 
 /** Attempts a unary call until one succeeds or the policy gives up; then finishes its context. */
 export function attemptUnary(call: Attempts, input: unknown): Awaitable<unknown> {
-  return withSnapshot(call.info.target, call, (snapshot) => attempt(call, input, snapshot))
+  const { target } = call.info
+  const { usable } = target
+  if (usable !== undefined) return attempt(call, input, usable)
+  return target.ready(call).then(
+    (snapshot) => attempt(call, input, snapshot),
+    (error: unknown) => {
+      const ended = call.ended(error)
+      call.finish()
+      throw ended
+    },
+  )
 }
 
 function attempt(call: Attempts, input: unknown, snapshot: Snapshot): Awaitable<unknown> {

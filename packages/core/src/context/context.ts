@@ -20,44 +20,63 @@ type CancelListener = (reason: unknown) => void
  * to parent and siblings inside the object. Whoever makes one calls `finish` when the work is over.
  */
 export class Context implements WheelEntry {
+  // The fields are declared, and set by the constructor, since calls make two of these each: an
+  // initializer would run as a function of its own.
   /** On the clock of `performance.now()`; `Infinity` without one. */
-  readonly deadline: number
-  trace: TraceContext | undefined
+  declare readonly deadline: number
+  declare trace: TraceContext | undefined
   /** Metadata that nested calls pass on. */
-  forwarded: Metadata | undefined
+  declare forwarded: Metadata | undefined
   /** True below a call that is itself a retry: such calls are not retried again. */
-  retried: boolean
+  declare retried: boolean
   /** Why it was cancelled: what `signal.reason` says. */
-  reason: unknown = undefined
+  declare reason: unknown
 
   // Intrusive links, for the tree and the deadline wheel only. Not #private: another copy of this
   // library in the process links its contexts into the same tree.
-  wheelTick = -1
-  wheelNext: WheelEntry | undefined = undefined
-  wheelPrevious: WheelEntry | undefined = undefined
+  declare wheelTick: number
+  declare wheelNext: WheelEntry | undefined
+  declare wheelPrevious: WheelEntry | undefined
 
-  private parent: Context | undefined
-  private firstChild: Context | undefined = undefined
-  private nextSibling: Context | undefined = undefined
-  private previousSibling: Context | undefined = undefined
+  declare private parent: Context | undefined
+  declare private firstChild: Context | undefined
+  declare private nextSibling: Context | undefined
+  declare private previousSibling: Context | undefined
 
-  private state: 'active' | 'cancelled' | 'finished' = 'active'
-  private controller: AbortController | undefined = undefined
-  private listeners: CancelListener | CancelListener[] | undefined = undefined
-  private values: Map<symbol, unknown> | undefined = undefined
-  private outside: { signal: AbortSignal; listener: () => void } | undefined = undefined
+  declare private state: 'active' | 'cancelled' | 'finished'
+  declare private controller: AbortController | undefined
+  declare private listeners: CancelListener | CancelListener[] | undefined
+  declare private values: Map<symbol, unknown> | undefined
+  declare private outside: { signal: AbortSignal; listener: () => void } | undefined
 
   constructor(parent: Context | undefined, options?: ContextOptions) {
     this.parent = parent
-    const inherited = parent === undefined ? Number.POSITIVE_INFINITY : parent.deadline
-    const timeout = options?.timeout
-    this.deadline =
-      timeout === undefined ? inherited : Math.min(inherited, performance.now() + timeout)
-    this.trace = parent?.trace
-    this.forwarded = parent?.forwarded
-    this.retried = parent?.retried ?? false
+    if (parent === undefined) {
+      this.deadline = Number.POSITIVE_INFINITY
+      this.trace = undefined
+      this.forwarded = undefined
+      this.retried = false
+    } else {
+      this.deadline = parent.deadline
+      this.trace = parent.trace
+      this.forwarded = parent.forwarded
+      this.retried = parent.retried
+    }
+    this.reason = undefined
+    this.wheelTick = -1
+    this.wheelNext = undefined
+    this.wheelPrevious = undefined
+    this.firstChild = undefined
+    this.nextSibling = undefined
+    this.previousSibling = undefined
+    this.state = 'active'
+    this.controller = undefined
+    this.listeners = undefined
+    this.values = undefined
+    this.outside = undefined
     // The root never ends, so its children need not be found from it.
     if (parent !== undefined && parent.parent !== undefined) this.attach(parent)
+    if (options?.timeout !== undefined) this.limit(options.timeout)
     if (options?.signal !== undefined) this.follow(options.signal)
   }
 
@@ -186,7 +205,15 @@ export class Context implements WheelEntry {
     this.previousSibling = undefined
   }
 
-  private follow(signal: AbortSignal): void {
+  /** For constructors: a deadline in `timeout` milliseconds, unless the inherited one is earlier. */
+  protected limit(timeout: number): void {
+    const deadline = performance.now() + timeout
+    if (deadline < this.deadline) (this as { deadline: number }).deadline = deadline
+  }
+
+  /** For constructors: cancels with the signal. */
+  protected follow(signal: AbortSignal): void {
+    if (this.state !== 'active') return
     if (signal.aborted) {
       this.cancel(signal.reason)
       return

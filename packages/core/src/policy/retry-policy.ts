@@ -37,7 +37,7 @@ export function retryPolicy(options: RetryPolicyOptions = {}): Policy {
   return {
     ...staticComponent('retry', 'policy/0'),
     begin() {
-      tokens = Math.min(floor, tokens + budget)
+      if (tokens < floor) tokens = Math.min(floor, tokens + budget)
     },
     attemptTimeout(call, attempt) {
       // Where no other node is left, there is nothing to save time for.

@@ -51,6 +51,18 @@ export function createServer(options: ServerOptions): Server {
     call.finish()
     if (running.size === 0) idle?.resolve()
   }
+  /** @throws what the caller is told of an output that cannot be encoded. */
+  const answer = (call: ServerContext, { output }: MethodCodecs, value: unknown): Reply => {
+    try {
+      return {
+        body: output.encode(value),
+        headers: call.sentHeaders,
+        trailers: call.sentTrailers,
+      }
+    } catch (error) {
+      throw toAnswer(error, call, logger)
+    }
+  }
   const method = (head: CallHead): BoundMethod => {
     const found = methods.get(head.service)?.get(head.method)
     if (found !== undefined) return found
@@ -87,11 +99,13 @@ export function createServer(options: ServerOptions): Server {
       let result: unknown
       try {
         result = found.run(bound.input.decode(body), call)
-        if (!isPromise(result)) return answer(call, bound, result)
       } catch (error) {
+        leave(call)
         throw toAnswer(error, call, logger)
-      } finally {
-        if (!isPromise(result)) leave(call)
+      }
+      if (!isPromise(result)) {
+        leave(call)
+        return answer(call, bound, result)
       }
       const pending = result
       return new Promise<Reply>((resolve, reject) => {
@@ -105,7 +119,7 @@ export function createServer(options: ServerOptions): Server {
             try {
               resolve(answer(call, bound, value))
             } catch (error) {
-              reject(toAnswer(error, call, logger))
+              reject(error)
             }
           },
           (error: unknown) => {
@@ -176,14 +190,6 @@ export function createServer(options: ServerOptions): Server {
 }
 
 const referenceCodecs: MethodCodecs = { input: referenceCodec, output: referenceCodec }
-
-function answer(call: ServerContext, bound: MethodCodecs, value: unknown): Reply {
-  return {
-    body: bound.output.encode(value),
-    headers: call.sentHeaders,
-    trailers: call.sentTrailers,
-  }
-}
 
 function handlerEntries(definition: ServiceDefinition, handlers: object): [string, AnyHandler][] {
   const given = handlers as Record<string, unknown>

@@ -7,21 +7,27 @@ import type { HandlerContext } from './server.ts'
 
 /** The context of one call at the server: handler context and ambient context in one object. */
 export class ServerContext extends Context implements HandlerContext {
-  readonly head: CallHead
-  readonly peer: Peer
+  // Declared, and set by the constructor, for the same reason as in Context.
+  declare readonly head: CallHead
+  declare readonly peer: Peer
   /** What was set, without making it. */
-  sentHeaders: Metadata | undefined = undefined
-  sentTrailers: Metadata | undefined = undefined
+  declare sentHeaders: Metadata | undefined
+  declare sentTrailers: Metadata | undefined
   /** Gives the caller its answer when the call is cancelled, whatever the handler does. */
-  abandon: ((reason: unknown) => void) | undefined = undefined
+  declare abandon: ((reason: unknown) => void) | undefined
   // Links of the server's list of running calls.
-  nextCall: ServerContext | undefined = undefined
-  previousCall: ServerContext | undefined = undefined
+  declare nextCall: ServerContext | undefined
+  declare previousCall: ServerContext | undefined
 
   constructor(parent: Context, head: CallHead, peer: Peer) {
     super(parent)
     this.head = head
     this.peer = peer
+    this.sentHeaders = undefined
+    this.sentTrailers = undefined
+    this.abandon = undefined
+    this.nextCall = undefined
+    this.previousCall = undefined
     if (head.metadata.size > 0) {
       this.trace = extractTrace(head.metadata) ?? this.trace
       // gRPC's own key; a call that arrives as a retry is not retried again below.
