@@ -63,6 +63,32 @@ export function createServer(options: ServerOptions): Server {
       throw toAnswer(error, call, logger)
     }
   }
+  /** The answer does not wait for a handler that ignores its signal. */
+  const answerLater = (
+    call: ServerContext,
+    bound: MethodCodecs,
+    result: PromiseLike<unknown>,
+  ): Promise<Reply> => {
+    // Calls that end at once never need their deadline watched.
+    call.arm()
+    return new Promise<Reply>((resolve, reject) => {
+      call.abandon = reject
+      result.then(
+        (value) => {
+          leave(call)
+          try {
+            resolve(answer(call, bound, value))
+          } catch (error) {
+            reject(error)
+          }
+        },
+        (error: unknown) => {
+          leave(call)
+          reject(toAnswer(error, call, logger))
+        },
+      )
+    })
+  }
   const method = (head: CallHead): BoundMethod => {
     const found = methods.get(head.service)?.get(head.method)
     if (found !== undefined) return found
@@ -107,27 +133,7 @@ export function createServer(options: ServerOptions): Server {
         leave(call)
         return answer(call, bound, result)
       }
-      const pending = result
-      return new Promise<Reply>((resolve, reject) => {
-        // The answer does not wait for a handler that ignores its signal. This also makes the
-        // deadline watched, which calls that end at once never need.
-        call.abandon = (reason) => reject(toAnswer(reason, call, logger))
-        call.arm()
-        pending.then(
-          (value) => {
-            leave(call)
-            try {
-              resolve(answer(call, bound, value))
-            } catch (error) {
-              reject(error)
-            }
-          },
-          (error: unknown) => {
-            leave(call)
-            reject(toAnswer(error, call, logger))
-          },
-        )
-      })
+      return answerLater(call, bound, result)
     },
 
     async stream(head, stream, context, peer) {

@@ -7,28 +7,29 @@ import type { ServerContext } from './server-context.ts'
  * without message or stack, which go to the log.
  */
 export function toAnswer(error: unknown, context: ServerContext, logger: Logger): MicroError {
-  const origin = {
-    side: 'server' as const,
-    phase: 'handle',
-    service: context.service,
-    method: context.method,
-  }
+  if (MicroError.is(error)) return located(error, context)
   // Whatever a handler throws once its call was cancelled is a consequence of that.
-  if (context.cancelled && error !== context.reason && !MicroError.is(error)) {
-    return toAnswer(context.reason, context, logger)
-  }
-  if (MicroError.is(error)) return error.with({ processed: 'yes', origin: error.origin ?? origin })
-  if (context.cancelled) {
-    return new MicroError('cancelled', 'the call was cancelled', {
-      cause: error,
-      processed: 'yes',
-      origin,
-    })
-  }
+  if (context.cancelled) return cancelledAnswer(context)
   logger.log('error', 'a handler failed', {
     'rpc.service': context.service,
     'rpc.method': context.method,
     error,
   })
-  return new MicroError('internal', 'internal error', { processed: 'yes', origin })
+  return located(new MicroError('internal', 'internal error'), context)
+}
+
+/** What the caller of a cancelled call is told. */
+export function cancelledAnswer(context: ServerContext): MicroError {
+  const { reason } = context
+  return located(
+    MicroError.is(reason)
+      ? reason
+      : new MicroError('cancelled', 'the call was cancelled', { cause: reason }),
+    context,
+  )
+}
+
+function located(error: MicroError, { service, method }: ServerContext): MicroError {
+  const origin = error.origin ?? { side: 'server', phase: 'handle', service, method }
+  return error.with({ processed: 'yes', origin })
 }

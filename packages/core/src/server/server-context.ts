@@ -1,8 +1,10 @@
 import { Context } from '../context/context.ts'
+import type { MicroError } from '../errors/micro-error.ts'
 import { attemptsKey } from '../metadata/keys.ts'
 import { Metadata } from '../metadata/metadata.ts'
 import { extractTrace } from '../tracer/propagation.ts'
 import type { CallHead, Peer } from '../transport/transport.ts'
+import { cancelledAnswer } from './failures.ts'
 import type { HandlerContext } from './server.ts'
 
 /** The context of one call at the server: handler context and ambient context in one object. */
@@ -14,7 +16,7 @@ export class ServerContext extends Context implements HandlerContext {
   declare sentHeaders: Metadata | undefined
   declare sentTrailers: Metadata | undefined
   /** Gives the caller its answer when the call is cancelled, whatever the handler does. */
-  declare abandon: ((reason: unknown) => void) | undefined
+  declare abandon: ((answer: MicroError) => void) | undefined
   // Links of the server's list of running calls.
   declare nextCall: ServerContext | undefined
   declare previousCall: ServerContext | undefined
@@ -57,7 +59,7 @@ export class ServerContext extends Context implements HandlerContext {
     return this.sentTrailers
   }
 
-  protected override onCancelled(reason: unknown): void {
-    this.abandon?.(reason)
+  protected override onCancelled(): void {
+    this.abandon?.(cancelledAnswer(this))
   }
 }
