@@ -1,0 +1,6 @@
+export type { ChangeListener, Config, ConfigOptions, Explanation } from './config.ts'
+export type { ConfigSource, ConfigTree, ConfigValues } from './config-source.ts'
+export { createConfig } from './create-config.ts'
+export { type FallbackSourceOptions, fallbackSource } from './fallback-source.ts'
+export { type ObjectSource, type ObjectSourceOptions, objectSource } from './object-source.ts'
+export type { PathOf, ValueAt } from './paths.ts'
