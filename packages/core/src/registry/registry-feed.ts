@@ -16,7 +16,11 @@ export function createRegistryFeed(onClose: () => void): RegistryFeed {
   let reset: Map<string, Node> | undefined
   const changes = new Map<string, RegistryEvent>()
   let ended = false
-  let wake: (() => void) | undefined
+  // Readers may call `next` again before it has settled.
+  const waiting: (() => void)[] = []
+  const wake = (): void => {
+    for (const resolve of waiting.splice(0)) resolve()
+  }
 
   const push = (event: RegistryEvent): void => {
     if (ended) return
@@ -30,11 +34,11 @@ export function createRegistryFeed(onClose: () => void): RegistryFeed {
       else if (reset !== undefined) reset.delete(key)
       else changes.set(key, event)
     }
-    wake?.()
+    wake()
   }
   const end = (): void => {
     ended = true
-    wake?.()
+    wake()
   }
   const take = (): RegistryEvent | undefined => {
     if (reset !== undefined) {
@@ -54,7 +58,7 @@ export function createRegistryFeed(onClose: () => void): RegistryFeed {
     }
     reset = undefined
     changes.clear()
-    wake?.()
+    wake()
   }
   const next = async (): Promise<IteratorResult<RegistryEvent, undefined>> => {
     for (;;) {
@@ -62,9 +66,8 @@ export function createRegistryFeed(onClose: () => void): RegistryFeed {
       if (event !== undefined) return { done: false, value: event }
       if (ended) return { done: true, value: undefined }
       await new Promise<void>((resolve) => {
-        wake = resolve
+        waiting.push(resolve)
       })
-      wake = undefined
     }
   }
 

@@ -87,6 +87,8 @@ export function createServiceTable(registry: Registry, service: string): Service
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         await using watcher = await registry.watch({ service, signal })
+        // Closed while the watch began: an aborted signal tells no more listeners.
+        if (signal.aborted) return
         const end = (): unknown => watcher[Symbol.asyncDispose]()
         signal.addEventListener('abort', end, { once: true })
         for await (const event of watcher) {
@@ -116,7 +118,7 @@ export function createServiceTable(registry: Registry, service: string): Service
       ])
       let feed = feeds.get(key)
       if (feed === undefined) {
-        feed = createFeed(query)
+        feed = createFeed(query, stopping.signal)
         feeds.set(key, feed)
         if (known) publish()
       }
@@ -127,9 +129,7 @@ export function createServiceTable(registry: Registry, service: string): Service
     async close() {
       stopping.abort()
       for (const feed of feeds.values()) {
-        feed.waiting?.reject(
-          new MicroError('failed_precondition', 'the router is closed', { processed: 'no' }),
-        )
+        feed.waiting?.reject(closedError())
         feed.waiting = undefined
       }
       await following
@@ -137,13 +137,14 @@ export function createServiceTable(registry: Registry, service: string): Service
   }
 }
 
-function createFeed(query: RouteQuery): Feed {
+function createFeed(query: RouteQuery, closed: AbortSignal): Feed {
   const feed: Feed = {
     query,
     current: undefined,
     view: undefined,
     waiting: undefined,
     next() {
+      if (closed.aborted) return Promise.reject(closedError())
       if (feed.waiting === undefined) {
         feed.waiting = Promise.withResolvers()
         // Nobody may be waiting any more when it is rejected.
@@ -153,6 +154,10 @@ function createFeed(query: RouteQuery): Feed {
     },
   }
   return feed
+}
+
+function closedError(): MicroError {
+  return new MicroError('failed_precondition', 'the router is closed', { processed: 'no' })
 }
 
 /** Keeps the route object, and with it what is known of its health, while the record is the same. */

@@ -1,0 +1,4 @@
+import { brokerConformance } from '@micro/conformance/broker'
+import { memoryBrokers } from './support/memory-brokers.ts'
+
+brokerConformance({ name: 'memory', ...memoryBrokers() })
