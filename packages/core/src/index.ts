@@ -1,9 +1,18 @@
 /**
- * What a service's author needs. Contracts and helpers for authors of plugins are under the
- * subpaths: `@micro/core/registry`, `@micro/core/transport` and so on.
+ * What every service's author needs. Stores, locks, config and access control, the contracts, and
+ * helpers for authors of plugins are under the subpaths: `@micro/core/store`, `@micro/core/registry`
+ * and so on, so that a service loads what it uses.
  *
  * @packageDocumentation
  */
+export type {
+  Message,
+  MessageMiddleware,
+  PublishOptions,
+  SubscribeOptions,
+  Subscription,
+} from './broker/messaging.ts'
+export { defineTopic, defineUncheckedTopic, type Topic } from './broker/topic.ts'
 export type { CallOptions, ServiceClient, ServiceClientOptions } from './client/client.ts'
 export type { EjectionOptions } from './client/ejection.ts'
 export { jsonCodec } from './codec/json-codec.ts'

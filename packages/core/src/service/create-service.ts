@@ -13,6 +13,7 @@ import { releaseComponent, useComponent } from './component-users.ts'
 import type { Components, Service, ServiceOptions, ServiceState } from './service.ts'
 import { settle } from './settings.ts'
 import { stopOnSignal } from './signals.ts'
+import { createSubscriptions } from './subscriptions.ts'
 import { createUndoList, type UndoList } from './undo-list.ts'
 
 /**
@@ -44,6 +45,8 @@ export function createService<const C extends Components = Record<never, never>>
     ejection: options.ejection,
     logger,
   })
+
+  const subscriptions = createSubscriptions(settings.messaging)
 
   let state: ServiceState = 'new'
   let nodes: readonly Node[] = []
@@ -83,6 +86,10 @@ export function createService<const C extends Components = Record<never, never>>
       }
     }
     await undo.step(() => undefined, drain)
+    await undo.step(
+      () => subscriptions.open({ signal }),
+      () => drainSubscriptions(),
+    )
     nodes = describeNodes(id, options, server, listeners)
     server.setReady(true)
     await register(signal)
@@ -142,6 +149,20 @@ export function createService<const C extends Components = Record<never, never>>
     }
   }
 
+  /** As for calls: handlers of messages are given the same time, and cancelled when it is over. */
+  const drainSubscriptions = async (): Promise<void> => {
+    const enough = new AbortController()
+    const timer = setTimeout(() => enough.abort(), settings.drain)
+    try {
+      await subscriptions.close({ signal: enough.signal })
+    } catch (error) {
+      if (!enough.signal.aborted) throw error
+      logger.log('warn', 'messages were still being handled at the drain deadline')
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   const stopSteps = async (): Promise<void> => {
     const errors: unknown[] = []
     const attempt = async (hook: (() => Promise<void> | void) | undefined): Promise<void> => {
@@ -172,6 +193,10 @@ export function createService<const C extends Components = Record<never, never>>
     id,
     components: (options.components ?? {}) as C,
     logger,
+    publish: settings.messaging.publish,
+    publishAll: settings.messaging.publishAll,
+    subscribe: subscriptions.subscribe,
+    subscribeBatch: subscriptions.subscribeBatch,
     get state() {
       return state
     },

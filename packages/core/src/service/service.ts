@@ -1,3 +1,5 @@
+import type { Broker } from '../broker/broker.ts'
+import type { CloudEventsOptions, MessageMiddleware, Messaging } from '../broker/messaging.ts'
 import type { ServiceClient, ServiceClientOptions } from '../client/client.ts'
 import type { EjectionOptions } from '../client/ejection.ts'
 import type { Codec } from '../codec/codec.ts'
@@ -74,19 +76,28 @@ export interface ServiceOptions<C extends Components = Components> {
   readonly codecs?: readonly Codec[]
   /** @default JSON lines on standard error, from level info */
   readonly logger?: Logger
+  /** For `publish` and `subscribe`. @default the network's memory broker */
+  readonly broker?: Broker
+  /** Adds the attributes of CloudEvents 1.0 to what is published, as headers. @default none */
+  readonly cloudEvents?: CloudEventsOptions
   readonly meter?: Meter
   readonly tracer?: Tracer
   /** Around every handled call and every call made; the first is the outermost. */
   readonly middleware?: {
     readonly server?: readonly Middleware[]
     readonly client?: readonly Middleware[]
+    /** Around every message, published and handled. */
+    readonly messages?: readonly MessageMiddleware[]
   }
   readonly limits?: ServerLimits
   readonly ejection?: EjectionOptions
   readonly registration?: RegistrationOptions
   readonly shutdown?: ShutdownOptions
   readonly hooks?: ServiceHooks
-  /** Further components, of any kind and number; connected, watched and closed with the service. */
+  /**
+   * Further components, of any kind and number: stores, locks, config. Connected, watched and closed
+   * with the service.
+   */
   readonly components?: C
 }
 
@@ -97,7 +108,7 @@ export interface ServiceHealth extends Health {
 }
 
 /** A composition of components that serves and calls. Components are closed by their last service. */
-export interface Service<C extends Components = Components> extends AsyncDisposable {
+export interface Service<C extends Components = Components> extends AsyncDisposable, Messaging {
   readonly name: string
   readonly version: string
   /** Of this instance, in every registry record and error. */

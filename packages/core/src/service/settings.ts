@@ -1,3 +1,5 @@
+import { lazyMessaging } from '../broker/lazy-messaging.ts'
+import type { Messaging } from '../broker/messaging.ts'
 import { bytesCodec } from '../codec/bytes-codec.ts'
 import { type CodecSet, createCodecSet } from '../codec/codec-set.ts'
 import { jsonCodec } from '../codec/json-codec.ts'
@@ -30,6 +32,7 @@ export interface Settings {
   readonly selector: Selector
   readonly policy: Policy
   readonly codecs: CodecSet
+  readonly messaging: Messaging
   /** For nodes of this process. */
   readonly local: Transport
   /** For all others, in order of preference. */
@@ -69,6 +72,7 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
   own('meter', options.meter, 'meter/0')
   own('tracer', options.tracer, 'tracer/0')
   own('registry', options.registry, 'registry/0')
+  own('broker', options.broker, 'broker/0')
   own('router', router, 'router/0')
   own('selector', options.selector, 'selector/0')
   own('policy', options.policy, 'policy/0')
@@ -76,14 +80,27 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
   for (const codec of options.codecs ?? []) own(`codec ${codec.name}`, codec, 'codec/0')
   for (const [name, component] of Object.entries(options.components ?? {})) own(name, component)
 
+  const codecs = [...(options.codecs ?? []), jsonCodec(), textCodec(), bytesCodec()]
+
   return {
     network,
     logger,
+    messaging: lazyMessaging(async () => {
+      const { createMessaging } = await import('../broker/create-messaging.ts')
+      return createMessaging({
+        broker: options.broker ?? (await network.broker()),
+        logger,
+        codecs,
+        defaultGroup: options.name,
+        middleware: options.middleware?.messages ?? [],
+        ...(options.cloudEvents === undefined ? {} : { cloudEvents: options.cloudEvents }),
+      })
+    }),
     registry,
     router,
     selector: options.selector ?? randomSelector(),
     policy: options.policy ?? retryPolicy(),
-    codecs: createCodecSet([...(options.codecs ?? []), jsonCodec(), textCodec(), bytesCodec()]),
+    codecs: createCodecSet(codecs),
     local:
       transports.find((transport) => transport.name === 'memory') ?? memoryTransport({ network }),
     remote,
