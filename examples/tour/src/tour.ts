@@ -1,6 +1,7 @@
 /**
  * The tour: three processes of one service find each other, share the calls of a client, stream to
- * it, and lose none of its calls when one is killed and one is stopped.
+ * it, and lose none of its calls when one is killed and one is stopped. Then messages, records, config
+ * and locks, in one process.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,11 +11,14 @@ import { fileRegistry } from '@micro/plugin-registry-file'
 import { httpTransport } from '@micro/plugin-transport-http'
 import { type Instance, startInstance } from './fleet.ts'
 import { Greeter } from './greeter.ts'
+import { visitOneProcess } from './one-process.ts'
+import { createReport } from './report.ts'
 import { startTraffic } from './traffic.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'micro-tour-'))
 const fleet: Instance[] = []
-const failed: string[] = []
+const report = createReport()
+const { title, say, check } = report
 const client = createService({
   name: 'visitor',
   registry: fileRegistry({ directory }),
@@ -31,8 +35,8 @@ try {
   for (const { process: child } of fleet) child.kill('SIGKILL')
   await rm(directory, { recursive: true, force: true })
 }
-for (const what of failed) console.error(`  ✗ ${what}`)
-process.exitCode = failed.length === 0 ? 0 : 1
+for (const what of report.failed) console.error(`  ✗ ${what}`)
+process.exitCode = report.failed.length === 0 ? 0 : 1
 
 async function visit(): Promise<void> {
   const greeter = client.client(Greeter)
@@ -80,6 +84,8 @@ async function visit(): Promise<void> {
   say(`${total} calls answered, ${traffic.failures.length} failed`)
   check(traffic.failures.length === 0, `no call fails: ${traffic.failures[0] ?? ''}`)
 
+  await visitOneProcess(report)
+
   if (process.stdout.isTTY) await keepServing(cleo)
 }
 
@@ -92,22 +98,10 @@ async function keepServing({ name, url }: Instance): Promise<void> {
   clearInterval(timer)
 }
 
-function title(text: string): void {
-  console.log(`\n${text}`)
-}
-
-function say(text: string): void {
-  console.log(`  ${text}`)
-}
-
 function spread(answers: ReadonlyMap<string, number>): string {
   const total = [...answers.values()].reduce((sum, count) => sum + count, 0)
   const shares = [...answers]
     .sort()
     .map(([name, count]) => `${name} ${Math.round((100 * count) / total)} %`)
   return `${total} answers: ${shares.join(', ')}`
-}
-
-function check(holds: boolean, what: string): void {
-  if (!holds) failed.push(what)
 }

@@ -1,0 +1,117 @@
+/** The rest of the tour, in one process: messages, records, config and locks, all in memory. */
+import { createService, defineTopic } from '@micro/core'
+import { createConfig, objectSource } from '@micro/core/config'
+import { memoryLogger } from '@micro/core/logger'
+import { collection, memoryStore } from '@micro/core/store'
+import { MemorySyncBackend, memorySync } from '@micro/core/sync'
+import { z } from 'zod'
+import type { Report } from './report.ts'
+
+export async function visitOneProcess(report: Report): Promise<void> {
+  await messages(report)
+  await records(report)
+  await config(report)
+  await locks(report)
+}
+
+async function messages({ title, say, check }: Report): Promise<void> {
+  title('A message is handled again until it succeeds')
+  const Placed = defineTopic('orders.placed', z.object({ order: z.number(), item: z.string() }))
+  const service = createService({
+    name: 'billing',
+    logger: memoryLogger(),
+    shutdown: { signals: false },
+  })
+  const handled = Promise.withResolvers<number>()
+  await service.subscribe(
+    Placed,
+    ({ value, attempt }) => {
+      say(
+        `order ${value.order}, delivery ${attempt}: ${attempt < 3 ? 'the card reader is away' : 'paid'}`,
+      )
+      if (attempt < 3) throw new Error('the card reader is away')
+      handled.resolve(attempt)
+    },
+    { retryDelay: 20 },
+  )
+  await service.start()
+  await service.publish(Placed, { order: 7, item: 'tea' }, { key: 'ada' })
+  check((await handled.promise) === 3, 'the third delivery succeeds')
+  const refused = await service
+    .publish(Placed, { order: 'seven', item: 'tea' } as never)
+    .catch((error: Error) => error.message)
+  say(`a malformed one is refused: ${refused}`)
+  check(String(refused).includes('order'), 'a malformed message is refused by its path')
+  await service.stop()
+}
+
+async function records({ title, say, check }: Report): Promise<void> {
+  title('Records have types, versions and an order')
+  await using store = memoryStore()
+  const stock = collection(store, {
+    name: 'stock',
+    schema: z.object({ left: z.number().int().min(0) }),
+  })
+  for (const item of ['tea', 'coffee', 'cocoa']) await stock.put(item, { left: 10 })
+  await Promise.all(
+    Array.from({ length: 10 }, () =>
+      stock.update('tea', (tea) => tea && { left: tea.left - 1 }, { retries: 100 }),
+    ),
+  )
+  const all = await Array.fromAsync(stock.list())
+  say(all.map(({ id, value }) => `${id} ${value.left}`).join(', '))
+  check(all.map(({ id }) => id).join() === 'cocoa,coffee,tea', 'records are listed in order')
+  check(all[2]?.value.left === 0, 'ten buyers at once are all counted')
+}
+
+async function config({ title, say, check }: Report): Promise<void> {
+  title('Config is reloaded while running, and a bad update is refused')
+  const defaults = objectSource({ name: 'defaults', values: { server: { port: 8080 } } })
+  const live = objectSource({ name: 'live', values: { db: { password: 'hunter2' } } })
+  await using settings = createConfig({
+    sources: [defaults, live],
+    schema: z.object({
+      server: z.object({ port: z.number().int().max(65_535) }),
+      db: z.object({ password: z.string() }),
+    }),
+    secrets: ['db.password'],
+    coalesce: 5,
+  })
+  await settings.connect()
+  const changed = new Promise<string>((resolve) => {
+    settings.onChange('server.port', (port, before) => resolve(`${before} → ${port}`))
+  })
+  live.replace({ server: { port: 9090 }, db: { password: 'hunter2' } })
+  say(`server.port: ${await changed}`)
+  const refused = new Promise<string>((resolve) => {
+    settings.onRejected((error) => resolve(error.detail))
+  })
+  live.replace({ server: { port: 'http' }, db: { password: 'hunter2' } })
+  say(`refused: ${await refused}`)
+  const [port] = settings.explain('server.port')
+  const [password] = settings.explain('db.password')
+  say(
+    `port ${port?.value} is from ${port?.origin}, over ${port?.overrode[0]?.value} of ${port?.overrode[0]?.origin}; password ${password?.value}`,
+  )
+  check(settings.value.server.port === 9090, 'the last good config stays')
+  check(password?.value === '[secret]', 'a secret is not shown')
+}
+
+async function locks({ title, say, check }: Report): Promise<void> {
+  title('A lock passes on when the lease of its holder lapses')
+  const backend = new MemorySyncBackend()
+  await using anna = memorySync({ backend })
+  await using ben = memorySync({ backend })
+  const held = await anna.lock('inventory', { ttl: 200 })
+  say(`anna holds the lock with token ${held.token}`)
+  const lost = new Promise<string>((resolve) => {
+    held.lost.addEventListener('abort', () => resolve(String(held.lost.reason.detail)))
+  })
+  const waiting = ben.lock('inventory', { ttl: 10_000 })
+  // Anna's process stalls for longer than its lease lives.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+  say(`anna is told: ${await lost}`)
+  const next = await waiting
+  say(`ben holds it with token ${next.token}`)
+  check(next.token > held.token, 'fencing tokens grow')
+}
