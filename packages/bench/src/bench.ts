@@ -1,11 +1,20 @@
-/** `pnpm bench [in-process] [http] [pick] [import]`: side by side with the peers, all unless named. */
+/** `pnpm bench [in-process] [http] [pick] [broker] [store] [import]`: side by side with the peers, all unless named. */
 import { cpus } from 'node:os'
+import { benchBroker } from './broker.ts'
 import { benchHttp } from './http.ts'
 import { benchImport } from './import.ts'
 import { benchInProcess } from './in-process.ts'
 import { benchPick } from './pick.ts'
+import { benchStore } from './store.ts'
 
-const all = { 'in-process': benchInProcess, http: benchHttp, pick: benchPick, import: benchImport }
+const all = {
+  'in-process': benchInProcess,
+  http: benchHttp,
+  pick: benchPick,
+  broker: benchBroker,
+  store: benchStore,
+  import: benchImport,
+}
 const named = process.argv.slice(2)
 
 console.log(
