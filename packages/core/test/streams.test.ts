@@ -1,5 +1,6 @@
 import { currentContext, MicroError } from '@micro/core'
 import { describe, expect, test } from 'vitest'
+import { heapUsed } from './support/heap.ts'
 import { awake, copies, Echo, networkWith, quietService } from './support/services.ts'
 
 describe.each(copies)('streams in process, by %s', (copy) => {
@@ -201,15 +202,23 @@ describe.each(copies)('streams in process, by %s', (copy) => {
         }
       },
     }
-    for (let round = 0; round < 1_000; round++) {
-      try {
-        await rounds[kind](new AbortController())
-      } catch (error) {
-        if (way === 'read to the end' || way === 'left early') throw error
+    const run = async (count: number): Promise<void> => {
+      for (let round = 0; round < count; round++) {
+        try {
+          await rounds[kind](new AbortController())
+        } catch (error) {
+          if (way === 'read to the end' || way === 'left early') throw error
+        }
       }
+      // What was left early ends a few turns later.
+      await expect.poll(() => sources).toBe(0)
     }
-    // What was left early ends a few turns later.
-    await expect.poll(() => sources).toBe(0)
+    // Code compiled and caches filled on the way are no growth.
+    await run(500)
+    const before = heapUsed()
+    await run(1_000)
+    const growth = heapUsed() - before
+    expect(growth, 'bytes after 1,000 rounds').toBeLessThan(192 * 1_024)
     await expect
       .poll(() => ended.filter((what) => what === 'finally').length)
       .toBeGreaterThanOrEqual(way === 'cancelled' ? 1 : 1_000)

@@ -7,8 +7,11 @@ import { bytesOf, readText } from './bytes.ts'
 const instances = 4
 const increments = 10
 
+/** Far more often than any store needs, and not for ever: a store that never lets it in is broken. */
+const tries = 1_000
+
 async function increment(store: Store): Promise<void> {
-  for (;;) {
+  for (let attempt = 0; attempt < tries; attempt++) {
     const found = await store.read('count')
     const count = Number(new TextDecoder().decode(found?.value ?? bytesOf('0')))
     try {
@@ -23,6 +26,7 @@ async function increment(store: Store): Promise<void> {
       if (!met) throw error
     }
   }
+  throw new Error(`${tries} tries, and each met another`)
 }
 
 export const concurrency: Trait<Store> = {

@@ -88,6 +88,18 @@ export const listing: Trait<Store> = {
       },
     },
     {
+      name: 'what is left after many were deleted comes whole',
+      run: async (harness) => {
+        const store = await harness.open()
+        const keys = Array.from({ length: 400 }, (_, at) => `k${String(at).padStart(3, '0')}`)
+        await Promise.all(keys.map((key) => store.write(key, bytesOf('1'))))
+        await Promise.all(keys.slice(0, 300).map((key) => store.delete(key)))
+        expect(await keysOf(store)).toEqual(keys.slice(300))
+        expect(await keysOf(store, { limit: 10 })).toEqual(keys.slice(300, 310))
+        expect(await keysOf(store, { after: 'k100', limit: 1 })).toEqual(['k300'])
+      },
+    },
+    {
       name: 'a reader that breaks off can list again; changes meanwhile do not disturb',
       run: async (harness) => {
         const store = await harness.open()
