@@ -215,10 +215,15 @@ describe.each(copies)('streams in process, by %s', (copy) => {
     }
     // Code compiled and caches filled on the way are no growth.
     await run(500)
-    const before = heapUsed()
-    await run(1_000)
-    const growth = heapUsed() - before
-    expect(growth, 'bytes after 1,000 rounds').toBeLessThan(192 * 1_024)
+    // The compilers may still take some; a leak grows in every window.
+    const limit = 192 * 1_024
+    let growth = Number.POSITIVE_INFINITY
+    for (let window = 0; window < 4 && growth > limit; window++) {
+      const before = heapUsed()
+      await run(1_000)
+      growth = heapUsed() - before
+    }
+    expect(growth, 'bytes after 1,000 rounds').toBeLessThan(limit)
     await expect
       .poll(() => ended.filter((what) => what === 'finally').length)
       .toBeGreaterThanOrEqual(way === 'cancelled' ? 1 : 1_000)
