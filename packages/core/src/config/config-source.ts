@@ -1,4 +1,5 @@
 import type { AbortOptions, Component } from '../component/component.ts'
+import type { MicroError } from '../errors/micro-error.ts'
 
 export type ConfigValues = Readonly<Record<string, unknown>>
 
@@ -10,6 +11,11 @@ export interface ConfigTree {
    * with dots; a path that is missing has the origin of the nearest one above, else the source's name.
    */
   readonly origins?: Readonly<Record<string, string>>
+  /**
+   * In a watch: what is there does not parse, and `values` do not count. It is reported, the last good
+   * tree stays, and the watch goes on.
+   */
+  readonly error?: MicroError
 }
 
 /**

@@ -110,7 +110,14 @@ export function createConfig<S extends StandardSchema = StandardSchema<ConfigVal
           source,
           signal: closing.signal,
           onTree(tree) {
-            if (sameValue(trees[at], tree)) return
+            if (tree.error !== undefined) {
+              const { code, detail } = tree.error
+              reject(
+                new MicroError(code, `source "${source.name}": ${detail}`, { cause: tree.error }),
+              )
+              return
+            }
+            if (rejected === undefined && sameValue(trees[at], tree)) return
             trees[at] = tree
             schedule()
           },
