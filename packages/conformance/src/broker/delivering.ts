@@ -105,5 +105,25 @@ export const delivering: Trait<Broker> = {
         expect(textsOf(await inbox.received(1))).toEqual(['abc'])
       },
     },
+    {
+      name: 'what a handler does to a body reaches neither another group nor a retry',
+      run: async (harness) => {
+        const broker = await harness.open()
+        const times = broker.supports.redelivery ? 2 : 1
+        const texts: string[] = []
+        const all = Promise.withResolvers<void>()
+        for (const group of ['g1', 'g2']) {
+          await openInbox(broker, 'a', { group }, (delivery, at) => {
+            texts.push(...textsOf([delivery]))
+            delivery.body.fill(0)
+            if (texts.length === 2 * times) all.resolve()
+            return at + 1 < times ? { retryAfter: 1 } : 'ack'
+          })
+        }
+        await broker.publish('a', [message('abc')])
+        await all.promise
+        expect(new Set(texts)).toEqual(new Set(['abc']))
+      },
+    },
   ],
 }

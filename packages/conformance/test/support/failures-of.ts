@@ -1,12 +1,11 @@
 import { runCase, type SuiteOptions, type Trait } from '@micro/conformance/kit'
 import type { Component } from '@micro/core/component'
 
-const patience = 5_000
-
-/** Names of the cases of `trait` that fail on a component, or do not end. */
+/** Names of the cases of `trait` that fail on a component, or do not end within `patience`. */
 export async function failuresOf<C extends Component>(
   trait: Trait<C> | undefined,
   options: SuiteOptions<C>,
+  patience = 5_000,
 ): Promise<string[]> {
   if (trait === undefined) throw new Error('no such trait')
   const failed = await Promise.all(

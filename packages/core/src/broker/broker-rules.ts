@@ -6,9 +6,9 @@ const headerName = /^[a-z0-9_.-]{1,128}$/
 const headerValue = /^[\x20-\x7e]*$/
 
 /** What every backend can carry. @throws `invalid_argument` naming the field. */
-export function checkTopic(topic: string): void {
+export function checkTopic(topic: string, field = 'topic'): void {
   if (topicFormat.test(topic)) return
-  throw wrong('topic', `${JSON.stringify(topic)}; use up to 249 letters, digits, ".", "_" and "-"`)
+  throw wrong(field, `${JSON.stringify(topic)}; use up to 249 letters, digits, ".", "_" and "-"`)
 }
 
 export function checkGroup(group: string | undefined): void {
@@ -20,8 +20,7 @@ export function checkMessages(messages: readonly BrokerMessage[]): void {
   for (const [at, { body, key, headers }] of messages.entries()) {
     const field = `messages[${at}]`
     if (!(body instanceof Uint8Array)) throw wrong(`${field}.body`, 'give a Uint8Array')
-    const keyFits = key === undefined || (key.length > 0 && key.length <= 512 && key.isWellFormed())
-    if (!keyFits) throw wrong(`${field}.key`, 'give 1 to 512 well-formed characters')
+    if (!isKey(key)) throw wrong(`${field}.key`, 'give 1 to 512 well-formed characters')
     for (const [name, value] of Object.entries(headers)) {
       if (!headerName.test(name)) {
         throw wrong(
@@ -29,11 +28,20 @@ export function checkMessages(messages: readonly BrokerMessage[]): void {
           `name ${JSON.stringify(name)}; use a-z, 0-9, "_", "." and "-"`,
         )
       }
-      if (typeof value !== 'string' || !headerValue.test(value) || value.length > 8_192) {
+      if (!isHeader(name, value)) {
         throw wrong(`${field}.headers.${name}`, 'give at most 8192 printable ASCII characters')
       }
     }
   }
+}
+
+export function isKey(key: string | undefined): boolean {
+  return key === undefined || (key.length > 0 && key.length <= 512 && key.isWellFormed())
+}
+
+export function isHeader(name: string, value: string): boolean {
+  if (typeof value !== 'string' || value.length > 8_192) return false
+  return headerName.test(name) && headerValue.test(value)
 }
 
 export function checkBatch(batch: number | undefined): void {

@@ -1,11 +1,11 @@
-import { backoff } from '../component/timing.ts'
+import type { Awaitable } from '../component/promises.ts'
 import { handleInContext } from '../context/ambient.ts'
 import { Context, rootContext } from '../context/context.ts'
-import { MicroError } from '../errors/micro-error.ts'
 import type { Logger } from '../logger/logger.ts'
 import { extractTrace } from '../tracer/propagation.ts'
 import type { Broker, Deliver, Delivery, Settlement } from './broker.ts'
 import type { Envelopes } from './envelope.ts'
+import { createFailures } from './failures.ts'
 import { createLimiter } from './limiter.ts'
 import type { Message, MessageMiddleware } from './messaging.ts'
 import type { Topic } from './topic.ts'
@@ -41,49 +41,18 @@ export interface Consumer {
   abort(reason: unknown): void
 }
 
-/** How many counts of failed deliveries are kept, for backends that keep none. */
-const countLimit = 10_000
+/** A delivery that a handler is to see, or how to settle one that none shall. */
+type Opened =
+  | { readonly message: Message<unknown> }
+  | { readonly settle: () => Awaitable<Settlement> }
 
 /** The pipeline of the handling side: decoding, de-duplication, handler, retry, dead letters. */
 export function createConsumer(options: ConsumerOptions): Consumer {
-  const { topic, broker, logger, envelopes, inbox, maxDeliveries, together } = options
+  const { topic, logger, envelopes, inbox, together } = options
   const enter = createLimiter(options.concurrency)
   const running = new Set<Context>()
-  const failures = new Map<string, number>()
-
-  const attemptOf = (delivery: Delivery): number =>
-    delivery.attempt ?? (failures.get(delivery.id) ?? 0) + 1
-
-  /** What becomes of a delivery that failed. */
-  const settleFailure = async (
-    delivery: Delivery,
-    error: unknown,
-    hopeless: boolean,
-  ): Promise<Settlement> => {
-    const attempt = attemptOf(delivery)
-    const fields = { topic: topic.name, 'message.id': delivery.id, attempt, error }
-    if (!hopeless && attempt < maxDeliveries) {
-      logger.log('warn', 'a message was not handled; it is delivered again', fields)
-      count(failures, delivery.id, attempt)
-      return { retryAfter: retryDelay(attempt) }
-    }
-    failures.delete(delivery.id)
-    logger.log('error', 'a message was given up', { ...fields, deadLetters: options.deadLetters })
-    if (options.deadLetters === false) return 'dead'
-    try {
-      await broker.publish(options.deadLetters, [asDeadLetter(delivery, error, attempt)])
-      return 'ack'
-    } catch (failure) {
-      // It is kept where it is rather than lost.
-      logger.log('error', 'a dead letter could not be published', { ...fields, error: failure })
-      return { retryAfter: options.maxRetryDelay }
-    }
-  }
-  const retryDelay = (attempt: number): number => {
-    const base = options.retryDelay
-    const most = Math.min(options.maxRetryDelay, base * 2 ** (attempt - 1))
-    return most / 2 + backoff(0, { base: most / 2, max: most / 2 })
-  }
+  const failures = createFailures(options)
+  let aborted = false
 
   const run = async (messages: readonly Message<unknown>[]): Promise<Settlement> => {
     const context = new Context(rootContext, { timeout: options.timeout })
@@ -116,114 +85,105 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     return middleware.length === 0 ? options.handle(messages, context) : step(0)
   }
 
-  /** Decodes; `undefined` for one that has been handled before, a settlement for one that cannot be. */
-  const open = async (delivery: Delivery): Promise<Message<unknown> | Settlement> => {
+  const open = async (delivery: Delivery): Promise<Opened> => {
     let message: Message<unknown>
     try {
-      message = await envelopes.decode(topic, delivery, attemptOf(delivery))
+      message = await envelopes.decode(topic, delivery, failures.attemptOf(delivery))
     } catch (error) {
       // The same bytes will not decode the next time either.
-      return settleFailure(delivery, error, true)
+      return { settle: () => failures.giveUp(delivery, error) }
     }
     try {
-      return (await inbox?.has(message.id)) === true ? 'ack' : message
+      return (await inbox?.has(message.id)) === true ? { settle: () => 'ack' } : { message }
     } catch (error) {
-      return settleFailure(delivery, error, false)
+      return { settle: () => failures.settle(delivery, error) }
     }
   }
-  const finish = async (message: Message<unknown>, delivery: Delivery): Promise<void> => {
-    failures.delete(delivery.id)
+  /** What the handler has said of a message, once that is remembered. */
+  const close = (delivery: Delivery, settlement: Settlement): Awaitable<Settlement> => {
+    if (settlement === 'dead') return failures.giveUp(delivery, 'the handler gave it up')
+    if (settlement === 'ack') failures.forget(delivery)
+    else failures.count(delivery)
+    return settlement
+  }
+  const handle = async (messages: readonly Message<unknown>[]): Promise<Settlement> => {
+    const settlement = await run(messages)
     // Between the handler's end and this, a crash delivers the message again: at least once it is.
-    await inbox?.add(message.id)
+    if (settlement === 'ack') await Promise.all(messages.map(({ id }) => inbox?.add(id)))
+    return settlement
   }
 
   const deliverOne = async (delivery: Delivery): Promise<Settlement> => {
-    const message = await open(delivery)
-    if (!isMessage(message)) return message
+    const opened = await open(delivery)
+    if ('settle' in opened) return opened.settle()
     try {
-      const settlement = await run([message])
-      if (settlement === 'ack') await finish(message, delivery)
-      return settlement
+      return await close(delivery, await handle([opened.message]))
     } catch (error) {
-      return settleFailure(delivery, error, isHopeless(error))
+      // A handler that was told to stop has not failed: its message is not given up for that.
+      if (aborted) return { retryAfter: 0 }
+      return failures.settle(delivery, error)
     }
   }
+  const deliverEach = async (batch: readonly Delivery[]): Promise<Settlement[]> =>
+    inOrder(batch, (delivery) => (aborted ? { retryAfter: 0 } : deliverOne(delivery)))
   const deliverTogether = async (batch: readonly Delivery[]): Promise<Settlement[]> => {
+    const [first] = batch
+    // What has failed before is not to take the others with it again.
+    if (first === undefined || failures.attemptOf(first) > 1) return deliverEach(batch)
     const opened = await Promise.all(batch.map(open))
-    const messages = opened.filter(isMessage)
-    const settleAll = (settlement: Settlement): Promise<Settlement[]> =>
-      Promise.all(
-        opened.map(async (one, at) => {
-          if (!isMessage(one)) return one
-          if (settlement === 'ack') await finish(one, batch[at] as Delivery)
-          return settlement
-        }),
-      )
-    if (messages.length === 0) return settleAll('ack')
+    const ids = new Set<string>()
+    const messages: Message<unknown>[] = []
+    for (const one of opened) {
+      if (!('message' in one) || (inbox !== undefined && ids.has(one.message.id))) continue
+      ids.add(one.message.id)
+      messages.push(one.message)
+    }
     try {
-      return await settleAll(await run(messages))
+      const settlement = messages.length === 0 ? 'ack' : await handle(messages)
+      return await inOrder(batch, (delivery, at) => {
+        const one = opened[at]
+        return one !== undefined && 'settle' in one ? one.settle() : close(delivery, settlement)
+      })
     } catch (error) {
-      const [first] = batch
-      // The second time one by one, so that the message at fault does not take the others with it.
-      if (first !== undefined && attemptOf(first) > 1) return deliverEach(batch)
-      return [await settleFailure(batch[0] as Delivery, error, false)]
+      logger.log('warn', 'a batch was not handled; its messages are handled one by one', {
+        topic: topic.name,
+        size: messages.length,
+        error,
+      })
+      // It is not known which of them is at fault, so nothing is counted against any.
+      return deliverEach(batch)
     }
-  }
-  const deliverEach = async (batch: readonly Delivery[]): Promise<Settlement[]> => {
-    const settlements: Settlement[] = []
-    for (const delivery of batch) {
-      const settlement = await deliverOne(delivery)
-      settlements.push(settlement)
-      // What follows in the lane waits for the retry, so that the order holds.
-      if (typeof settlement === 'object') break
-    }
-    return settlements
   }
 
   return {
     deliver: (_lane, batch) =>
-      enter(() => (together ? deliverTogether(batch) : deliverEach(batch))),
+      enter(async () => {
+        if (aborted) return []
+        return together ? deliverTogether(batch) : deliverEach(batch)
+      }),
     abort(reason) {
+      aborted = true
       for (const context of [...running]) context.cancel(reason)
     },
   }
 }
 
-function isMessage(one: Message<unknown> | Settlement): one is Message<unknown> {
-  return typeof one === 'object' && 'value' in one
+/** Settles one after the other, up to the first retry: what follows in the lane waits for it. */
+async function inOrder(
+  batch: readonly Delivery[],
+  settle: (delivery: Delivery, at: number) => Awaitable<Settlement>,
+): Promise<Settlement[]> {
+  const settlements: Settlement[] = []
+  for (const [at, delivery] of batch.entries()) {
+    const settlement = await settle(delivery, at)
+    settlements.push(settlement)
+    if (typeof settlement === 'object') break
+  }
+  return settlements
 }
 
 function isSettlement(value: unknown): value is Settlement {
   if (value === 'ack' || value === 'dead') return true
   const wait = (value as { retryAfter?: unknown } | null | undefined)?.retryAfter
   return typeof wait === 'number' && wait >= 0
-}
-
-/** A message that is refused for what it is will be refused again. */
-function isHopeless(error: unknown): boolean {
-  return MicroError.is(error, 'invalid_argument') || MicroError.is(error, 'permission_denied')
-}
-
-function count(failures: Map<string, number>, id: string, attempt: number): void {
-  failures.delete(id)
-  failures.set(id, attempt)
-  const [oldest] = failures.keys()
-  if (failures.size > countLimit && oldest !== undefined) failures.delete(oldest)
-}
-
-/** The message as it was, with the reason beside it. */
-function asDeadLetter(delivery: Delivery, error: unknown, attempt: number) {
-  const detail = MicroError.is(error) ? `${error.code}: ${error.detail}` : String(error)
-  // Headers hold printable ASCII only, and not much of it.
-  const reason = detail.replace(/[^\x20-\x7e]/g, '?').slice(0, 1_024)
-  return {
-    body: delivery.body,
-    key: delivery.key,
-    headers: {
-      ...delivery.headers,
-      'dead-letter-reason': reason,
-      'dead-letter-attempts': String(attempt),
-      'dead-letter-id': delivery.id,
-    },
-  }
 }

@@ -1,11 +1,13 @@
 import type { AbortOptions } from '../component/component.ts'
 import { requireContract } from '../component/contract.ts'
-import { abortable } from '../component/promises.ts'
+import { type Awaitable, abortable } from '../component/promises.ts'
 import { currentContext } from '../context/ambient.ts'
 import { Context } from '../context/context.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { Metadata } from '../metadata/metadata.ts'
 import { injectTrace } from '../tracer/propagation.ts'
+import type { BrokerMessage } from './broker.ts'
+import { checkTopic } from './broker-rules.ts'
 import { createConsumer, type Inbox } from './consume.ts'
 import { createEnvelopes } from './envelope.ts'
 import type {
@@ -49,13 +51,22 @@ export function createMessaging(options: MessagingOptions): Messaging {
             context,
             value,
           }
-          const encode = () =>
-            envelopes.encode(topic, value, { id: id ?? crypto.randomUUID(), key, headers: sent })
-          const chain = middleware.reduceRight<() => unknown>(
-            (next, one) => () => one(call, next as () => Promise<unknown>),
+          // Kept here, since a middleware need not return what `next` gave it.
+          const passed: { message?: BrokerMessage } = {}
+          const encode = async (): Promise<void> => {
+            const envelope = { id: id ?? crypto.randomUUID(), key, headers: sent }
+            passed.message = await envelopes.encode(topic, value, envelope)
+          }
+          const chain = middleware.reduceRight<() => Awaitable<unknown>>(
+            (next, one) => () => one(call, next),
             encode,
           )
-          return (await chain()) as Awaited<ReturnType<typeof encode>>
+          await chain()
+          if (passed.message !== undefined) return passed.message
+          throw new MicroError(
+            'internal',
+            `middleware: a message of ${topic.name} was not passed on; call next, or throw`,
+          )
         }),
       )
       await abortable(
@@ -77,6 +88,11 @@ export function createMessaging(options: MessagingOptions): Messaging {
     if (group === undefined && given.group !== false) {
       throw new MicroError('invalid_argument', 'group: give a name, or false for every message')
     }
+    const deadLetters = given.deadLetters ?? `${topic.name}.dead`
+    if (deadLetters !== false) checkTopic(deadLetters, 'deadLetters')
+    if (deadLetters === topic.name) {
+      throw new MicroError('invalid_argument', 'deadLetters: the topic itself; give another one')
+    }
     const consumer = createConsumer({
       topic,
       broker,
@@ -91,8 +107,10 @@ export function createMessaging(options: MessagingOptions): Messaging {
       retryDelay: whole('retryDelay', given.retryDelay ?? 100, 0, 86_400_000),
       maxRetryDelay: whole('maxRetryDelay', given.maxRetryDelay ?? 30_000, 0, 86_400_000),
       timeout: whole('timeout', given.timeout ?? 30_000, 1, 86_400_000),
-      deadLetters: given.deadLetters ?? `${topic.name}.dead`,
-      inbox: given.inbox && createInbox(given.inbox, `${group ?? ''}/${topic.name}`),
+      deadLetters,
+      // Without a group it is this subscription alone that has handled a message.
+      inbox:
+        given.inbox && createInbox(given.inbox, `${group ?? crypto.randomUUID()}/${topic.name}`),
     })
     const { signal } = given
     const opened = await broker.subscribe(topic.name, consumer.deliver, {

@@ -31,7 +31,9 @@ interface Queued {
 
 interface Lane {
   readonly name: string
+  /** Those before `done` have been settled. */
   queue: Queued[]
+  done: number
   state: 'idle' | 'delivering' | 'waiting'
   member: Member | undefined
   timer: ReturnType<typeof setTimeout> | undefined
@@ -107,7 +109,7 @@ export class MemoryBrokerBackend {
     for (const group of this.#topics.get(topic)?.values() ?? []) {
       for (const lane of group.lanes) {
         if (lane.member !== member) continue
-        const first = lane.queue[0]
+        const first = lane.queue[lane.done]
         if (first !== undefined) first.failures += 1
         lane.member = undefined
         lane.state = 'idle'
@@ -117,7 +119,8 @@ export class MemoryBrokerBackend {
 
   #makeGroup(retained: boolean): Group {
     const lanes = Array.from({ length: this.#laneCount }, (_, at): Lane => {
-      return { name: String(at), queue: [], state: 'idle', member: undefined, timer: undefined }
+      const rest = { state: 'idle', member: undefined, timer: undefined } as const
+      return { name: String(at), queue: [], done: 0, ...rest }
     })
     return { retained, members: new Set(), lanes, queued: 0, nextLane: 0 }
   }
@@ -145,20 +148,16 @@ export class MemoryBrokerBackend {
   }
 
   #pump(group: Group, lane: Lane): void {
-    if (lane.state !== 'idle' || lane.queue.length === 0) return
+    if (lane.state !== 'idle' || lane.done === lane.queue.length) return
     const member = leastBusy(group.members)
     if (member === undefined) return
     lane.state = 'delivering'
     lane.member = member
     member.running += 1
-    const batch = lane.queue.slice(0, member.batch).map(({ delivery, failures }) => ({
-      ...delivery,
-      attempt: failures + 1,
-    }))
-    // Never within the publisher's call, nor in its context.
+    // Never within the publisher's call, nor in its context; and with what it publishes at once.
     const settled = runInRoot(async () => {
       await null
-      return member.deliver(lane.name, batch)
+      return member.cutOff ? [] : member.deliver(lane.name, takeBatch(lane, member.batch))
     })
     const settle = (settlements: readonly Settlement[]): void =>
       this.#settle(group, lane, member, settlements)
@@ -171,10 +170,9 @@ export class MemoryBrokerBackend {
     if (lane.member !== member || member.cutOff) return
     lane.member = undefined
     lane.state = 'idle'
-    let done = 0
     for (const settlement of settlements) {
       if (typeof settlement === 'object') {
-        const failed = lane.queue[done]
+        const failed = lane.queue[lane.done]
         if (failed !== undefined) failed.failures += 1
         lane.state = 'waiting'
         lane.timer = unrefTimer(
@@ -185,12 +183,30 @@ export class MemoryBrokerBackend {
         )
         break
       }
-      done += 1
+      lane.done += 1
+      group.queued -= 1
     }
-    lane.queue = done === lane.queue.length ? [] : lane.queue.slice(done)
-    group.queued -= done
+    dropSettled(lane)
     this.#pump(group, lane)
   }
+}
+
+function takeBatch(lane: Lane, size: number): Delivery[] {
+  const waiting = lane.queue.slice(lane.done, lane.done + size)
+  return waiting.map(({ delivery, failures }) => ({
+    ...delivery,
+    // Copied, since a handler may keep and change what it gets.
+    body: delivery.body.slice(),
+    headers: { ...delivery.headers },
+    attempt: failures + 1,
+  }))
+}
+
+/** Not one by one, which would move a long queue each time. */
+function dropSettled(lane: Lane): void {
+  if (lane.done < lane.queue.length && lane.done < 1_024) return
+  lane.queue = lane.queue.slice(lane.done)
+  lane.done = 0
 }
 
 function leastBusy(members: ReadonlySet<Member>): Member | undefined {

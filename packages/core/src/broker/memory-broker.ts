@@ -1,5 +1,6 @@
 import { createLifecycle } from '../component/lifecycle.ts'
 import { abortable } from '../component/promises.ts'
+import { MicroError } from '../errors/micro-error.ts'
 import type { Broker, BrokerSubscription } from './broker.ts'
 import { checkBatch, checkGroup, checkMessages, checkTopic } from './broker-rules.ts'
 import {
@@ -56,6 +57,8 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
       checkGroup(group)
       checkBatch(batch)
       await lifecycle.connect(subscribeOptions)
+      // A close may have come in between, and would not find this subscription.
+      if (lifecycle.closed) throw new MicroError('failed_precondition', 'broker "memory" is closed')
       const member: Member = {
         deliver,
         batch,
