@@ -1,6 +1,9 @@
-/** The rest of the tour, in one process: messages, records, config and locks, all in memory. */
-import { createService, defineTopic } from '@micro/core'
+/** The rest of the tour, in one process: messages, records, config, locks and rules, all in memory. */
+import { createService, defineService, defineTopic, memoryNetwork, unary } from '@micro/core'
+import { storeAccess } from '@micro/core/access'
+import { memoryAuth } from '@micro/core/auth'
 import { createConfig, objectSource } from '@micro/core/config'
+import { memoryIdentity } from '@micro/core/identity'
 import { memoryLogger } from '@micro/core/logger'
 import { collection, memoryStore } from '@micro/core/store'
 import { MemorySyncBackend, memorySync } from '@micro/core/sync'
@@ -12,6 +15,7 @@ export async function visitOneProcess(report: Report): Promise<void> {
   await records(report)
   await config(report)
   await locks(report)
+  await rules(report)
 }
 
 async function messages({ title, say, check }: Report): Promise<void> {
@@ -114,4 +118,42 @@ async function locks({ title, say, check }: Report): Promise<void> {
   const next = await waiting
   say(`ben holds it with token ${next.token}`)
   check(next.token > held.token, 'fencing tokens grow')
+}
+
+async function rules({ title, say, check }: Report): Promise<void> {
+  title('A call is refused until a rule allows it')
+  const Vault = defineService('vault', { open: unary<object, string>() })
+  const network = memoryNetwork()
+  const auth = memoryAuth()
+  const access = storeAccess({ store: memoryStore(), defaultDeny: true })
+  const shared = { network, logger: memoryLogger(), auth, shutdown: { signals: false } }
+  const vault = createService({ ...shared, name: 'vault', access })
+  vault.handle(Vault, { open: () => 'gold' })
+  await vault.start()
+  const subject = { id: 'shop', type: 'service', scopes: ['shop'], metadata: {} }
+  const shop = createService({
+    ...shared,
+    name: 'shop',
+    identity: memoryIdentity({ auth, subject }),
+  })
+  await shop.start()
+  const open = (): Promise<string> =>
+    shop
+      .client(Vault)
+      .open({})
+      .catch((error: Error) => error.message)
+  const refused = await open()
+  say(`shop opens the vault: ${refused}`)
+  await access.grant({
+    id: 'shop-opens',
+    access: 'allow',
+    scope: 'shop',
+    resource: { type: 'service', name: 'vault', endpoint: 'open' },
+  })
+  const allowed = await open()
+  say(`with the rule shop-opens: ${allowed}`)
+  check(refused.startsWith('permission_denied'), 'without a rule the call is refused')
+  check(allowed === 'gold', 'with the rule it is allowed')
+  await shop.stop()
+  await vault.stop()
 }

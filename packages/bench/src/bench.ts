@@ -1,5 +1,6 @@
-/** `pnpm bench [in-process] [http] [pick] [broker] [store] [import]`: side by side with the peers, all unless named. */
+/** `pnpm bench [in-process] [http] [pick] [broker] [store] [access] [import]`: side by side with the peers, all unless named. */
 import { cpus } from 'node:os'
+import { benchAccess } from './access.ts'
 import { benchBroker } from './broker.ts'
 import { benchHttp } from './http.ts'
 import { benchImport } from './import.ts'
@@ -13,6 +14,7 @@ const all = {
   pick: benchPick,
   broker: benchBroker,
   store: benchStore,
+  access: benchAccess,
   import: benchImport,
 }
 const named = process.argv.slice(2)

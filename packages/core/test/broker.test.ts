@@ -47,21 +47,21 @@ describe('topics', () => {
 
   test('types: publishers give the input, handlers get the output', () => {
     const { messaging } = startMessaging()
-    const typesOnly = (): void => {
-      messaging.subscribe(Placed, ({ value }) => {
+    const typesOnly = async (): Promise<void> => {
+      await messaging.subscribe(Placed, ({ value }) => {
         expectTypeOf(value).toEqualTypeOf<{ at: Date; lines: number[] }>()
       })
-      messaging.subscribeBatch(Placed, (messages) => {
+      await messaging.subscribeBatch(Placed, (messages) => {
         expectTypeOf(messages).toEqualTypeOf<readonly Message<{ at: Date; lines: number[] }>[]>()
       })
-      messaging.publish(Placed, { at: 'now', lines: [] })
-      messaging.publish(Numbers, 1)
+      await messaging.publish(Placed, { at: 'now', lines: [] })
+      await messaging.publish(Numbers, 1)
       // @ts-expect-error: a publisher gives the input of the schema
-      messaging.publish(Placed, { at: new Date(), lines: [] })
+      await messaging.publish(Placed, { at: new Date(), lines: [] })
       // @ts-expect-error: not a number
-      messaging.publish(Numbers, '1')
+      await messaging.publish(Numbers, '1')
       // @ts-expect-error: neither nothing nor a settlement
-      messaging.subscribe(Numbers, () => 'nack' as const)
+      await messaging.subscribe(Numbers, () => 'nack' as const)
     }
     expect(typesOnly).toBeTypeOf('function')
   })

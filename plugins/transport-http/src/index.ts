@@ -8,10 +8,4 @@
  * @packageDocumentation
  */
 export { httpTransport } from './http-transport.ts'
-export type {
-  CorsOptions,
-  HttpTransportOptions,
-  PlainRoute,
-  TlsMaterial,
-  TlsSource,
-} from './options.ts'
+export type { CorsOptions, HttpTransportOptions, PlainRoute } from './options.ts'

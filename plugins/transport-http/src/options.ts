@@ -1,19 +1,5 @@
 import { MicroError } from '@micro/core/errors'
-
-/** Certificates and keys as PEM. */
-export interface TlsMaterial {
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
-  /** Authorities to trust. With it, a server asks clients for a certificate and refuses any other. */
-  readonly ca?: string | undefined
-}
-
-/** Where TLS material comes from, and how changes of it are heard of. */
-export interface TlsSource {
-  current(): TlsMaterial
-  /** Each new material, for servers and clients that are running. */
-  watch(): AsyncIterable<TlsMaterial>
-}
+import type { TlsSource } from '@micro/core/identity'
 
 export interface CorsOptions {
   /** Origins that may call from a browser: `https://app.example`; `'*'` for any. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type DetailedPeerCertificate } from 'node:tls'
-import type { TlsMaterial, TlsSource } from '@micro/plugin-transport-http'
+import type { TlsMaterial, TlsSource } from '@micro/core/identity'
 import { describe, expect, test } from 'vitest'
 import { makeAuthority } from './support/certificates.ts'
 import { collect, startPair } from './support/echo.ts'

@@ -1,3 +1,4 @@
+export { eventually } from './eventually.ts'
 export { createHarness, type Harness, newScope, type SuiteOptions } from './harness.ts'
 export { expectCode, lifecycleTrait, outcomeOf, type Use } from './lifecycle.ts'
 export { runCase, runSuite } from './run-suite.ts'

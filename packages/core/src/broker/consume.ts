@@ -74,12 +74,15 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   /** The chain around the handler: for each message of a batch, the first outermost. */
   const passThrough = (messages: readonly Message<unknown>[], context: Context): unknown => {
     const { middleware } = options
+    let own = context
     const step = (at: number): unknown => {
       const message = messages[Math.floor(at / middleware.length)]
       const one = middleware[at % middleware.length]
       if (message === undefined || one === undefined) return options.handle(messages, context)
+      // What is set for one message of a batch is not for the others, nor for the handler of all.
+      if (together && at % middleware.length === 0) own = new Context(context)
       const { topic: name, key, headers, value } = message
-      const call = { side: 'consume' as const, topic: name, key, headers, context, value }
+      const call = { side: 'consume' as const, topic: name, key, headers, context: own, value }
       return one(call, () => step(at + 1))
     }
     return middleware.length === 0 ? options.handle(messages, context) : step(0)

@@ -9,6 +9,8 @@ import type { ConsumerOptions } from './consume.ts'
 /** How many counts of failed deliveries are kept, for backends that keep none. */
 const countLimit = 10_000
 
+const hopeless = new Set(['invalid_argument', 'permission_denied', 'unauthenticated'])
+
 /** What becomes of deliveries that fail. */
 export interface Failures {
   /** How often it has been delivered, this time included. */
@@ -87,7 +89,7 @@ export function createFailures(options: ConsumerOptions): Failures {
 
 /** A message that is refused for what it is will be refused again. */
 function isHopeless(error: unknown): boolean {
-  return MicroError.is(error, 'invalid_argument') || MicroError.is(error, 'permission_denied')
+  return MicroError.is(error) && hopeless.has(error.code)
 }
 
 /** A backend that never answers would hold the lane, and the close that waits for it. */

@@ -146,6 +146,11 @@ export class Context implements WheelEntry {
     else if (listeners !== undefined) for (const listener of listeners) listener(reason)
   }
 
+  /** Whether values of those above are none of its own: calls in process carry what others carry. */
+  protected get isolated(): boolean {
+    return false
+  }
+
   /** For subclasses that listen to themselves, without the cost of a listener. */
   protected onCancelled(_reason: unknown): void {}
 
@@ -170,6 +175,7 @@ export class Context implements WheelEntry {
     for (let context: Context | undefined = this; context !== undefined; context = context.parent) {
       const values = context.values
       if (values?.has(key.id) === true) return values.get(key.id) as T
+      if (context.isolated) return undefined
     }
     return undefined
   }

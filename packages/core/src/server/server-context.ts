@@ -23,6 +23,8 @@ export class ServerContext extends Context implements HandlerContext {
 
   constructor(parent: Context, head: CallHead, peer: Peer) {
     super(parent)
+    // In process the caller's would be inherited; on any wire it is not.
+    this.forwarded = undefined
     this.head = head
     this.peer = peer
     this.sentHeaders = undefined
@@ -57,6 +59,10 @@ export class ServerContext extends Context implements HandlerContext {
   get trailers(): Metadata {
     this.sentTrailers ??= new Metadata()
     return this.sentTrailers
+  }
+
+  protected override get isolated(): boolean {
+    return true
   }
 
   protected override onCancelled(): void {

@@ -1,3 +1,5 @@
+import type { Access } from '../access/access.ts'
+import type { Auth } from '../auth/auth.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { CloudEventsOptions, MessageMiddleware, Messaging } from '../broker/messaging.ts'
 import type { ServiceClient, ServiceClientOptions } from '../client/client.ts'
@@ -5,6 +7,7 @@ import type { EjectionOptions } from '../client/ejection.ts'
 import type { Codec } from '../codec/codec.ts'
 import type { AbortOptions, Component, Health } from '../component/component.ts'
 import type { Methods, ServiceDefinition } from '../definition/definition.ts'
+import type { Identity } from '../identity/identity.ts'
 import type { Logger } from '../logger/logger.ts'
 import type { Meter } from '../meter/meter.ts'
 import type { Middleware } from '../middleware/middleware.ts'
@@ -80,6 +83,12 @@ export interface ServiceOptions<C extends Components = Components> {
   readonly broker?: Broker
   /** Adds the attributes of CloudEvents 1.0 to what is published, as headers. @default none */
   readonly cloudEvents?: CloudEventsOptions
+  /** Makes the tokens of calls and messages accounts, and refuses invalid ones. @default none */
+  readonly auth?: Auth
+  /** Decides who may call, publish and consume; every decision is logged. @default all is allowed */
+  readonly access?: Access
+  /** Shows its token with every call made and message published. @default none */
+  readonly identity?: Identity
   readonly meter?: Meter
   readonly tracer?: Tracer
   /** Around every handled call and every call made; the first is the outermost. */

@@ -21,6 +21,7 @@ import type { Selector } from '../selector/selector.ts'
 import { type MemoryNetwork, memoryNetwork } from '../transport/memory-network.ts'
 import { memoryTransport } from '../transport/memory-transport.ts'
 import type { Transport } from '../transport/transport.ts'
+import { secure } from './security.ts'
 import type { Components, ServiceOptions } from './service.ts'
 
 /** A service's options with every default in place. */
@@ -73,6 +74,9 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
   own('tracer', options.tracer, 'tracer/0')
   own('registry', options.registry, 'registry/0')
   own('broker', options.broker, 'broker/0')
+  own('auth', options.auth, 'auth/0')
+  own('access', options.access, 'access/0')
+  own('identity', options.identity, 'identity/0')
   own('router', router, 'router/0')
   own('selector', options.selector, 'selector/0')
   own('policy', options.policy, 'policy/0')
@@ -81,6 +85,8 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
   for (const [name, component] of Object.entries(options.components ?? {})) own(name, component)
 
   const codecs = [...(options.codecs ?? []), jsonCodec(), textCodec(), bytesCodec()]
+
+  const security = secure(options, logger)
 
   return {
     network,
@@ -92,7 +98,7 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
         logger,
         codecs,
         defaultGroup: options.name,
-        middleware: options.middleware?.messages ?? [],
+        middleware: await security.messages(options.middleware?.messages ?? []),
         ...(options.cloudEvents === undefined ? {} : { cloudEvents: options.cloudEvents }),
       })
     }),
@@ -104,8 +110,8 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
     local:
       transports.find((transport) => transport.name === 'memory') ?? memoryTransport({ network }),
     remote,
-    serverMiddleware: [...seen, ...(options.middleware?.server ?? [])],
-    clientMiddleware: [...seen, ...(options.middleware?.client ?? [])],
+    serverMiddleware: [...seen, ...security.server, ...(options.middleware?.server ?? [])],
+    clientMiddleware: [...seen, ...(options.middleware?.client ?? []), ...security.client],
     owned,
     spread: milliseconds(
       'shutdown.spread',

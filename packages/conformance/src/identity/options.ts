@@ -1,0 +1,12 @@
+import type { Verified } from '@micro/core/auth'
+import type { Identity } from '@micro/core/identity'
+import type { SuiteOptions } from '../kit/harness.ts'
+
+export interface IdentitySuiteOptions extends SuiteOptions<Identity> {
+  /** Milliseconds that the tokens and the TLS material of `create` live, so that renewal is seen. */
+  readonly life: number
+  /** What others make of a token of the scope. Rejects if it is not valid. */
+  readonly verify?: (token: string, scope: string) => Promise<Verified>
+  /** An instance that can get neither token nor material, as one whose authority is away. */
+  readonly createCutOff?: (scope: string) => Identity | Promise<Identity>
+}

@@ -1,0 +1,5 @@
+export type { Access, Candidate, Decision, Explanation, Resource, Rule } from './access.ts'
+export { checkRule } from './access-rules.ts'
+export { type AccessCheck, type AuthorizeOptions, authorize, checkAccess } from './authorize.ts'
+export { type AuthorizeMessagesOptions, authorizeMessages } from './messages.ts'
+export { type StoreAccessOptions, storeAccess } from './store-access.ts'
