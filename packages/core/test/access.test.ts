@@ -7,8 +7,9 @@ import {
   storeAccess,
 } from '@micro/core/access'
 import type { Account } from '@micro/core/auth'
+import { createEventFeed } from '@micro/core/component'
 import { MicroError } from '@micro/core/errors'
-import { MemoryStoreBackend, memoryStore, type Store } from '@micro/core/store'
+import { MemoryStoreBackend, memoryStore, type Store, type StoreEvent } from '@micro/core/store'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 
@@ -324,6 +325,35 @@ describe('sharing', () => {
     expect(access.decide(account(), buy).allowed).toBe(false)
     away = false
     await expect.poll(() => access.health().status).toBe('up')
+  })
+
+  test('what a watch may have missed is looked up, again and again if need be', async () => {
+    const store = memoryStore()
+    const feed = createEventFeed<StoreEvent>({
+      keyOf: () => '',
+      overflow: { type: 'reset' },
+      onClose: () => undefined,
+    })
+    let refusals = 0
+    const deaf: Store = {
+      ...store,
+      watch: async () => feed.watcher,
+      list: (options) => {
+        if (refusals-- > 0) throw new MicroError('unavailable', 'not yet')
+        return store.list(options)
+      },
+    }
+    const access = await open({ store: deaf })
+    const elsewhere = await open({ store })
+    await elsewhere.grant(rule('a', { scope: 'admin' }))
+    await access.grant(rule('mine'))
+    expect(access.rules().map(({ id }) => id)).toEqual(['mine'])
+    refusals = 2
+    feed.push({ type: 'reset' })
+    await expect.poll(() => access.rules().map(({ id }) => id)).toEqual(['a', 'mine'])
+    expect(access.health()).toEqual({ status: 'up' })
+    feed.end()
+    await expect.poll(() => access.health().status).toBe('degraded')
   })
 
   test('a rule that cannot be read leaves the one before in force, and is told of', async () => {

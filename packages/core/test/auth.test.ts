@@ -162,7 +162,8 @@ async function first(stream: AsyncIterable<string>): Promise<string> {
 
 test('bearer shows the token of now, and leaves alone what a call shows itself', async () => {
   const { network, tokenOf } = await startWho('reference')
-  const tokens = [await tokenOf(), await tokenOf(60_000, { ...ada, id: 'bob' }), undefined]
+  const bob = await tokenOf(60_000, { ...ada, id: 'bob' })
+  const tokens = [await tokenOf(), bob, undefined, bob]
   const who = quietService({
     ...network,
     middleware: { client: [bearer({ token: async () => tokens.shift() })] },

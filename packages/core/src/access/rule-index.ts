@@ -59,10 +59,7 @@ export class RuleIndex {
       first = firstOf(first, bucket.get(''))
       if (account === undefined) continue
       first = firstOf(first, bucket.get('*'))
-      for (const scope of account.scopes) {
-        // A scope of that name is none: it would be every account's.
-        if (scope !== '' && scope !== '*') first = firstOf(first, bucket.get(scope))
-      }
+      for (const scope of account.scopes) first = firstOf(first, bucket.get(scope))
     }
     return first
   }
