@@ -1,9 +1,8 @@
 import { createLifecycle } from '@micro/core/component'
-import type { ConfigSource } from '@micro/core/config'
+import { type ConfigSource, parseText, placeValue } from '@micro/core/config'
 import { MicroError } from '@micro/core/errors'
-import { viewOf } from './json-schema.ts'
+import { schemaView } from '@micro/core/schema'
 import { type EnvSourceOptions, settle } from './options.ts'
-import { parseValue } from './parse-value.ts'
 import { readEnvFile, readSecret } from './read-files.ts'
 
 interface Variable {
@@ -18,7 +17,7 @@ const fileSuffix = '_FILE'
 export function envSource(options: EnvSourceOptions): ConfigSource {
   const settings = settle(options)
   const { prefix, separator, env, files } = settings
-  const view = viewOf(settings.schema)
+  const view = schemaView(settings.schema)
   const lifecycle = createLifecycle({ label: 'config source "env"' })
 
   /** Of the files and the environment, the last one for each name. */
@@ -79,43 +78,11 @@ export function envSource(options: EnvSourceOptions): ConfigSource {
         }
         const keys = pathOf(name)
         const text = named ? await readSecret(variable, settings, signal) : variable.text
-        place(values, keys, parseValue(text, keys, view), variable.name)
+        placeValue(values, keys, parseText(text, keys, view), variable.name)
         origins[keys.join('.')] = variable.origin
       }
       return { values, origins }
     },
-  }
-}
-
-/** Puts a value at its path. @throws `invalid_argument` where another variable is in the way. */
-function place(
-  values: Record<string, unknown>,
-  keys: readonly string[],
-  value: unknown,
-  name: string,
-): void {
-  let tree = values
-  for (const [at, key] of keys.entries()) {
-    const last = at === keys.length - 1
-    const there = Object.hasOwn(tree, key) ? tree[key] : undefined
-    const isTree = typeof there === 'object' && there !== null && !Array.isArray(there)
-    if (there !== undefined && (last || !isTree)) {
-      throw new MicroError(
-        'invalid_argument',
-        `${name}: another variable says ${keys.slice(0, at + 1).join('.')} already`,
-      )
-    }
-    // Defined, so that `__proto__` becomes a key, which core then refuses by its path.
-    if (last || !isTree) {
-      const made = last ? value : {}
-      Object.defineProperty(tree, key, {
-        value: made,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      })
-    }
-    if (!last) tree = tree[key] as Record<string, unknown>
   }
 }
 

@@ -20,9 +20,3 @@ export function fromFile(error: unknown, path: string): MicroError {
   const why = reasons[code] ?? (code || String(error))
   return new MicroError('unavailable', `${path}: ${why}`, { cause: error })
 }
-
-/** What is told of a document that does not parse. The parser's message without the text it quotes. */
-export function malformed(path: string, line: number | undefined, why: string): MicroError {
-  const place = line === undefined ? path : `${path}:${line}`
-  return new MicroError('invalid_argument', `${place}: ${why}`)
-}

@@ -1,10 +1,10 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { kindOfName, parseDocument } from '@micro/config-documents'
 import type { ConfigTree } from '@micro/core/config'
 import { MicroError } from '@micro/core/errors'
 import { fromFile, isMissing } from './errors.ts'
 import type { Settings } from './options.ts'
-import { isDocument, parse } from './parse.ts'
 import { substitute } from './substitute.ts'
 
 /** A document as it was read. */
@@ -42,7 +42,7 @@ export function toTree({ texts }: Content, settings: Settings): ConfigTree {
   const values: Record<string, unknown> = {}
   const origins: Record<string, string> = { '': settings.path }
   for (const { path, text } of texts) {
-    const parsed = parse(path, text)
+    const parsed = parseDocument(path, kindOfName(path) ?? 'yaml', text)
     const ready = settings.substitute ? substitute(parsed.values, settings.env, '') : parsed.values
     overlay(values, ready as Record<string, unknown>, 0)
     for (const [key, line] of parsed.lines) origins[key] = `${path}:${line}`
@@ -76,12 +76,15 @@ async function pathsOf(settings: Settings): Promise<string[]> {
   const { path, optional } = settings
   try {
     if (!(await stat(path)).isDirectory()) {
-      if (isDocument(path)) return [path]
+      if (kindOfName(path) !== undefined) return [path]
       throw new MicroError('invalid_argument', `${path}: use .json, .yaml, .yml or .toml`)
     }
     // Hidden ones are editors' and Kubernetes' own; a name that ends in ~ has no known ending.
-    const names = (await readdir(path)).filter((name) => !name.startsWith('.') && isDocument(name))
-    return names.sort().map((name) => join(path, name))
+    const names = await readdir(path)
+    const documents = names.filter(
+      (name) => !name.startsWith('.') && kindOfName(name) !== undefined,
+    )
+    return documents.sort().map((name) => join(path, name))
   } catch (error) {
     if (optional && isMissing(error)) return []
     throw fromFile(error, path)

@@ -38,15 +38,7 @@ export class Attempts extends Context implements PolicyCall, Pick {
     timeout: number | undefined,
     policy: Policy,
   ) {
-    if (timeout !== undefined && !(timeout > 0 && timeout <= longestTimeout)) {
-      throw new MicroError(
-        'invalid_argument',
-        `timeout: ${timeout}; give milliseconds above 0 and at most ${longestTimeout}`,
-        {
-          processed: 'no',
-        },
-      )
-    }
+    if (timeout !== undefined) checkTimeout(timeout)
     super(parent)
     this.info = info
     this.options = options
@@ -235,4 +227,14 @@ export function beginCall(
   const call = new Attempts(parent, info, options, timeout, policy)
   policy.begin?.(call)
   return call
+}
+
+/** @throws `invalid_argument` for what no deadline can be made of. */
+export function checkTimeout(timeout: number): void {
+  if (timeout > 0 && timeout <= longestTimeout) return
+  throw new MicroError(
+    'invalid_argument',
+    `timeout: ${timeout}; give milliseconds above 0 and at most ${longestTimeout}`,
+    { processed: 'no' },
+  )
 }

@@ -70,9 +70,18 @@ export interface ClientOptions {
   readonly ejection?: EjectionOptions | undefined
 }
 
+/** What can change while a client is used. */
+export interface ClientTuning {
+  readonly policy?: Policy | undefined
+  /** Milliseconds of unary and client-streaming calls that say no other. */
+  readonly timeout?: number | undefined
+}
+
 /** The calling side. */
 export interface Client extends Component {
   readonly contract: 'client/0'
+  /** Changes settings, for calls from now on. @throws `invalid_argument`, and changes nothing then. */
+  tune(tuning: ClientTuning): void
   /** A typed client of a service. Does no I/O; nodes are looked up at the first call. */
   client<M extends Methods>(
     definition: ServiceDefinition<M>,

@@ -8,7 +8,7 @@ import { MicroError } from '../errors/micro-error.ts'
 import type { Logger } from '../logger/logger.ts'
 import { type Call, composeMiddleware } from '../middleware/middleware.ts'
 import { validate } from '../schema/validate.ts'
-import { type Attempts, beginCall } from './attempts.ts'
+import { type Attempts, beginCall, checkTimeout } from './attempts.ts'
 import type {
   CallOptions,
   Client,
@@ -22,14 +22,15 @@ import { attemptStream, onlyAnswer } from './stream-call.ts'
 import { Target } from './target.ts'
 import { attemptUnary } from './unary-call.ts'
 
-const defaultTimeout = 5_000
 const noOptions: CallOptions = {}
 
 type Invoke = (input: unknown, options?: CallOptions) => unknown
 
 /** The pipeline of the calling side: validation, middleware, policy, routing, encoding. */
 export function createClient(options: ClientOptions & { readonly logger: Logger }): Client {
-  const { codecs, policy, router, selector, logger } = options
+  const { codecs, router, selector, logger } = options
+  let { policy } = options
+  let defaultTimeout = 5_000
   for (const transport of options.transports) requireContract(transport, 'transport/0')
   requireContract(policy, 'policy/0')
   requireContract(router, 'router/0')
@@ -197,6 +198,12 @@ export function createClient(options: ClientOptions & { readonly logger: Logger 
     close,
     [Symbol.asyncDispose]: close,
     health: () => ({ status: closed ? 'down' : 'up' }),
+    tune({ policy: next = policy, timeout = defaultTimeout }) {
+      requireContract(next, 'policy/0')
+      checkTimeout(timeout)
+      policy = next
+      defaultTimeout = timeout
+    },
 
     client<M extends Methods>(
       definition: ServiceDefinition<M>,

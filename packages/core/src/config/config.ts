@@ -41,6 +41,11 @@ export interface Config<T> extends Component {
   get<P extends PathOf<T>>(path: P): ValueAt<T, P>
   /** Called after a swap that changed what lies at `path`, and then only. Returns the removal. */
   onChange<P extends PathOf<T>>(path: P, listener: ChangeListener<ValueAt<T, P>>): () => void
+  /**
+   * Gives `use` what lies at `path`: now if it is loaded, and after each swap that changed it. What it
+   * throws at a change is reported as a refused update; at once, it throws here. Returns the removal.
+   */
+  bind<P extends PathOf<T>>(path: P, use: (value: ValueAt<T, P>) => void): () => void
   /** Called for each update that is refused, while the last good one stays. Returns the removal. */
   onRejected(listener: (error: MicroError) => void): () => void
   /** One for each value at or below `path`. */

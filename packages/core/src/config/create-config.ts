@@ -153,6 +153,11 @@ export function createConfig<S extends StandardSchema = StandardSchema<ConfigVal
       const told = [
         ...(rejected === undefined ? [] : [`an update was refused: ${rejected.detail}`]),
         ...[...failures].map(([name, error]) => `source "${name}": ${error.detail}`),
+        ...sources.flatMap((source) => {
+          const health = source.health()
+          if (health.status === 'up' || failures.has(source.name)) return []
+          return [`source "${source.name}": ${health.detail ?? health.status}`]
+        }),
       ]
       return told.length === 0 ? { status: 'up' } : { status: 'degraded', detail: told.join('; ') }
     },
@@ -162,6 +167,19 @@ export function createConfig<S extends StandardSchema = StandardSchema<ConfigVal
     get: (path) => valueAt(loaded().value, path) as never,
     onChange(path, listener) {
       const subscription = { path, listener: listener as ChangeListener<unknown> }
+      subscriptions.add(subscription)
+      return () => subscriptions.delete(subscription)
+    },
+    bind(path, use) {
+      const begin = (value: unknown): void => {
+        try {
+          use(value as never)
+        } catch (error) {
+          reject(boundTo(path, error))
+        }
+      }
+      if (current !== undefined) use(valueAt(current.value, path) as never)
+      const subscription = { path, listener: begin }
       subscriptions.add(subscription)
       return () => subscriptions.delete(subscription)
     },
@@ -190,6 +208,12 @@ export function createConfig<S extends StandardSchema = StandardSchema<ConfigVal
       await update()
     },
   }
+}
+
+function boundTo(path: string, error: unknown): MicroError {
+  const code = MicroError.is(error) ? error.code : 'invalid_argument'
+  const why = MicroError.is(error) ? error.detail : String(error)
+  return new MicroError(code, `${path}: ${why}`, { cause: error })
 }
 
 /** A listener that throws is a bug of its owner: it keeps no other from being called, and is not hidden. */

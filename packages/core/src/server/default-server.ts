@@ -9,19 +9,13 @@ import { type AnyHandler, type BoundMethod, bindMethod, type MethodCodecs } from
 import { toAnswer } from './failures.ts'
 import { RunningCalls } from './running-calls.ts'
 import { serveStream } from './serve-stream.ts'
-import type { Server, ServerOptions } from './server.ts'
+import type { Server, ServerLimits, ServerOptions } from './server.ts'
 import { ServerContext } from './server-context.ts'
 
 /** The pipeline of the called side: admission, decoding, middleware, validation, handler. */
 export function createServer(options: ServerOptions): Server {
   const { codecs, logger } = options
-  const limit = options.limits?.concurrentCalls ?? 10_000
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new MicroError(
-      'invalid_argument',
-      `limits.concurrentCalls: ${limit}; give a whole number from 1`,
-    )
-  }
+  let limit = limitOf(options.limits, 10_000)
   const definitions = new Map<string, ServiceDefinition>()
   const methods = new Map<string, Map<string, BoundMethod>>()
   const running = new RunningCalls()
@@ -179,6 +173,9 @@ export function createServer(options: ServerOptions): Server {
       methods.set(definition.name, bound)
       definitions.set(definition.name, definition)
     },
+    tune(limits) {
+      limit = limitOf(limits, limit)
+    },
     setReady(next) {
       ready = next
       if (next) draining = false
@@ -210,4 +207,14 @@ function handlerEntries(definition: ServiceDefinition, handlers: object): [strin
     // Bound, so that a class instance can serve as the handlers.
     return [key, handler.bind(handlers) as AnyHandler]
   })
+}
+
+/** @throws `invalid_argument` for a limit that is none. */
+export function limitOf({ concurrentCalls }: ServerLimits = {}, otherwise: number): number {
+  const limit = concurrentCalls ?? otherwise
+  if (Number.isInteger(limit) && limit >= 1) return limit
+  throw new MicroError(
+    'invalid_argument',
+    `limits.concurrentCalls: ${limit}; give a whole number from 1`,
+  )
 }

@@ -67,6 +67,8 @@ export interface Server extends Component {
     handlers: Handlers<M>,
     options?: HandleOptions,
   ): void
+  /** Changes limits, for calls from now on. @throws `invalid_argument`, and changes nothing then. */
+  tune(limits: ServerLimits): void
   /** Whether `receiver.ready` says so. */
   setReady(ready: boolean): void
   /** Refuses new calls with `processed: 'no'`; resolves when none is running. */

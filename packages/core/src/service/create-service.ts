@@ -14,6 +14,7 @@ import type { Components, Service, ServiceOptions, ServiceState } from './servic
 import { settle } from './settings.ts'
 import { stopOnSignal } from './signals.ts'
 import { createSubscriptions } from './subscriptions.ts'
+import { tuneParts } from './tuning.ts'
 import { createUndoList, type UndoList } from './undo-list.ts'
 
 /**
@@ -214,6 +215,7 @@ export function createService<const C extends Components = Record<never, never>>
       return service
     },
     client: (definition, clientOptions) => client.client(definition, clientOptions),
+    tune: (tuning) => tuneParts({ client, server, logger }, tuning),
     start: (startOptions) =>
       runInRoot(async () => {
         if (state !== 'new') {

@@ -8,7 +8,7 @@ import type { Codec } from '../codec/codec.ts'
 import type { AbortOptions, Component, Health } from '../component/component.ts'
 import type { Methods, ServiceDefinition } from '../definition/definition.ts'
 import type { Identity } from '../identity/identity.ts'
-import type { Logger } from '../logger/logger.ts'
+import type { Logger, LogLevel } from '../logger/logger.ts'
 import type { Meter } from '../meter/meter.ts'
 import type { Middleware } from '../middleware/middleware.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -110,6 +110,17 @@ export interface ServiceOptions<C extends Components = Components> {
   readonly components?: C
 }
 
+/** What can change while a service runs; what is left away stays as it is. */
+export interface ServiceTuning {
+  /** Of the service's logger, and of all that share its output. */
+  readonly logLevel?: LogLevel | undefined
+  readonly limits?: ServerLimits | undefined
+  /** Milliseconds of unary and client-streaming calls that say no other. */
+  readonly timeout?: number | undefined
+  /** It is used as it is: neither connected nor closed. */
+  readonly policy?: Policy | undefined
+}
+
 export type ServiceState = 'new' | 'starting' | 'started' | 'stopping' | 'stopped'
 
 export interface ServiceHealth extends Health {
@@ -138,6 +149,12 @@ export interface Service<C extends Components = Components> extends AsyncDisposa
     definition: ServiceDefinition<M>,
     options?: ServiceClientOptions,
   ): ServiceClient<M>
+  /**
+   * Changes settings, for calls from now on: `config.bind('server', (server) => service.tune(server))`.
+   *
+   * @throws `invalid_argument` naming the field, and changes nothing then.
+   */
+  tune(tuning: ServiceTuning): void
   /** Resolves when calls reach it. A failed start undoes what it did. */
   start(options?: AbortOptions): Promise<void>
   /** In the documented order, to its end. @throws what failed on the way: one error, or all. */

@@ -1,5 +1,5 @@
-import { MicroError } from '@micro/core/errors'
-import type { SchemaView } from './json-schema.ts'
+import { MicroError } from '../errors/micro-error.ts'
+import type { SchemaView } from '../schema/json-schema.ts'
 
 /** In milliseconds, and in bytes. Decimal and binary units as IEC 80000-13 names them. */
 const units: Readonly<Record<string, number>> = {
@@ -34,7 +34,7 @@ const truths: Readonly<Record<string, boolean>> = {
  *
  * @throws `invalid_argument` for JSON that does not parse; the text itself is not in the message.
  */
-export function parseValue(text: string, keys: readonly string[], view: SchemaView): unknown {
+export function parseText(text: string, keys: readonly string[], view: SchemaView): unknown {
   const types = view.typesAt(keys)
   const isJson = /^\s*[[{]/.test(text)
   if (types.has('array')) {

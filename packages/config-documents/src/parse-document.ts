@@ -1,28 +1,48 @@
-import { extname } from 'node:path'
 import { parse as parseToml, TomlError } from 'smol-toml'
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import { isMap, isScalar, LineCounter, type Node, parseDocument as parseYaml } from 'yaml'
 import { malformed } from './errors.ts'
 
-export interface Parsed {
+/** Kinds of document that can be read. */
+export type DocumentKind = 'json' | 'yaml' | 'toml'
+
+export interface ParsedDocument {
   readonly values: Readonly<Record<string, unknown>>
   /** Line of each value, by path; 1 is the first. */
   readonly lines: ReadonlyMap<string, number>
 }
 
-const kinds = new Set(['.json', '.yaml', '.yml', '.toml'])
-
-export function isDocument(name: string): boolean {
-  return kinds.has(extname(name).toLowerCase())
+const endings: Readonly<Record<string, DocumentKind>> = {
+  json: 'json',
+  yaml: 'yaml',
+  yml: 'yaml',
+  toml: 'toml',
 }
 
-/** Reads a document by the ending of its path. @throws `invalid_argument` naming path and line. */
-export function parse(path: string, text: string): Parsed {
-  const kind = extname(path).toLowerCase()
-  if (kind === '.toml') return parseTomlFile(path, text)
-  return parseYamlFile(path, text, kind === '.json')
+/** By the ending of a file's name; `undefined` for any other. */
+export function kindOfName(name: string): DocumentKind | undefined {
+  const ending = /\.([A-Za-z]+)$/.exec(name)?.[1]?.toLowerCase() ?? ''
+  return Object.hasOwn(endings, ending) ? endings[ending] : undefined
 }
 
-function parseTomlFile(path: string, text: string): Parsed {
+/** By a media type, with or without parameters: `application/yaml; charset=utf-8`. */
+export function kindOfMediaType(type: string): DocumentKind | undefined {
+  const [, kind] =
+    /^[a-z]+\/(?:[a-z0-9.-]+\+|x-|vnd\.)?(json|yaml|toml)\s*(?:;|$)/i.exec(type) ?? []
+  return kind === undefined ? undefined : (kind.toLowerCase() as DocumentKind)
+}
+
+/**
+ * Reads a document: a tree of keys and values, and the lines that they are on. Nesting and YAML aliases
+ * are bounded.
+ *
+ * @param place What people know the document by: a path, a URL.
+ * @throws `invalid_argument` naming the place and the line; never the text, which may hold a secret.
+ */
+export function parseDocument(place: string, kind: DocumentKind, text: string): ParsedDocument {
+  return kind === 'toml' ? parseTomlText(place, text) : parseYamlText(place, text, kind === 'json')
+}
+
+function parseTomlText(path: string, text: string): ParsedDocument {
   try {
     return { values: parseToml(text), lines: new Map() }
   } catch (error) {
@@ -33,10 +53,10 @@ function parseTomlFile(path: string, text: string): Parsed {
 }
 
 /** JSON is read twice: by its own rules, and as YAML, which contains it, for the lines. */
-function parseYamlFile(path: string, text: string, json: boolean): Parsed {
+function parseYamlText(path: string, text: string, json: boolean): ParsedDocument {
   const counter = new LineCounter()
   try {
-    const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })
+    const document = parseYaml(text, { lineCounter: counter, prettyErrors: false })
     const [error] = document.errors
     const line = error && counter.linePos(error.pos[0]).line
     if (json) checkJson(path, text)
@@ -47,7 +67,7 @@ function parseYamlFile(path: string, text: string, json: boolean): Parsed {
     }
     const lines = new Map<string, number>()
     if (error === undefined) collectLines(document.contents, '', counter, lines, 0)
-    return { values: values as Parsed['values'], lines }
+    return { values: values as ParsedDocument['values'], lines }
   } catch (error) {
     if (error instanceof RangeError || error instanceof ReferenceError) {
       throw malformed(path, undefined, 'too deeply nested, or too many aliases')
