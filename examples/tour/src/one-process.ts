@@ -1,12 +1,17 @@
 /** The rest of the tour, in one process: messages, records, config, locks and rules, all in memory. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { createService, defineService, defineTopic, memoryNetwork, unary } from '@micro/core'
 import { storeAccess } from '@micro/core/access'
 import { memoryAuth } from '@micro/core/auth'
-import { createConfig, objectSource } from '@micro/core/config'
+import { createConfig } from '@micro/core/config'
 import { memoryIdentity } from '@micro/core/identity'
 import { memoryLogger } from '@micro/core/logger'
 import { collection, memoryStore } from '@micro/core/store'
 import { MemorySyncBackend, memorySync } from '@micro/core/sync'
+import { envSource } from '@micro/plugin-config-env'
+import { fileSource } from '@micro/plugin-config-file'
 import { z } from 'zod'
 import type { Report } from './report.ts'
 
@@ -70,35 +75,43 @@ async function records({ title, say, check }: Report): Promise<void> {
 
 async function config({ title, say, check }: Report): Promise<void> {
   title('Config is reloaded while running, and a bad update is refused')
-  const defaults = objectSource({ name: 'defaults', values: { server: { port: 8080 } } })
-  const live = objectSource({ name: 'live', values: { db: { password: 'hunter2' } } })
+  const folder = await mkdtemp(join(tmpdir(), 'micro-tour-'))
+  const path = join(folder, 'shop.yaml')
+  const write = (text: string): Promise<void> => writeFile(path, text)
+  await write('server:\n  port: 8080\n  idleTimeout: 60000\n')
+  const schema = z.object({
+    server: z.object({ port: z.number().int().max(65_535), idleTimeout: z.number() }),
+    db: z.object({ password: z.string() }),
+  })
+  const env = { SHOP_SERVER__PORT: '9090', SHOP_DB__PASSWORD: 'hunter2' }
   await using settings = createConfig({
-    sources: [defaults, live],
-    schema: z.object({
-      server: z.object({ port: z.number().int().max(65_535) }),
-      db: z.object({ password: z.string() }),
-    }),
+    sources: [fileSource({ path }), envSource({ prefix: 'SHOP_', schema, env })],
+    schema,
     secrets: ['db.password'],
     coalesce: 5,
   })
   await settings.connect()
+  const [port] = settings.explain('server.port')
+  const [password] = settings.explain('db.password')
+  const [overridden] = port?.overrode ?? []
+  say(
+    `port ${port?.value} is from ${port?.source}, ${port?.origin}, over ${overridden?.value} from ${overridden?.source}, ${overridden && basename(overridden.origin)}`,
+  )
+  say(`password ${password?.value} is from ${password?.origin}`)
+  check(port?.value === 9090 && overridden?.origin === `${path}:2`, 'a value tells its line')
+  check(password?.value === '[secret]', 'a secret is not shown')
   const changed = new Promise<string>((resolve) => {
-    settings.onChange('server.port', (port, before) => resolve(`${before} → ${port}`))
+    settings.onChange('server.idleTimeout', (now, before) => resolve(`${before} → ${now}`))
   })
-  live.replace({ server: { port: 9090 }, db: { password: 'hunter2' } })
-  say(`server.port: ${await changed}`)
+  await write('server:\n  port: 8080\n  idleTimeout: 90000\n')
+  say(`server.idleTimeout: ${await changed}`)
   const refused = new Promise<string>((resolve) => {
     settings.onRejected((error) => resolve(error.detail))
   })
-  live.replace({ server: { port: 'http' }, db: { password: 'hunter2' } })
-  say(`refused: ${await refused}`)
-  const [port] = settings.explain('server.port')
-  const [password] = settings.explain('db.password')
-  say(
-    `port ${port?.value} is from ${port?.origin}, over ${port?.overrode[0]?.value} of ${port?.overrode[0]?.origin}; password ${password?.value}`,
-  )
-  check(settings.value.server.port === 9090, 'the last good config stays')
-  check(password?.value === '[secret]', 'a secret is not shown')
+  await write('server:\n  port: 8080\n  idleTimeout: soon\n')
+  say(`refused: ${(await refused).replace(folder, '…')}`)
+  check(settings.value.server.idleTimeout === 90_000, 'the last good config stays')
+  await rm(folder, { recursive: true })
 }
 
 async function locks({ title, say, check }: Report): Promise<void> {
