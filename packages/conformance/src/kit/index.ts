@@ -1,5 +1,6 @@
 export { eventually } from './eventually.ts'
 export { createHarness, type Harness, newScope, type SuiteOptions } from './harness.ts'
 export { expectCode, lifecycleTrait, outcomeOf, type Use } from './lifecycle.ts'
+export { plainLifecycleTrait } from './plain-lifecycle.ts'
 export { runCase, runSuite } from './run-suite.ts'
 export type { Case, Trait } from './trait.ts'

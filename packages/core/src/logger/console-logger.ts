@@ -12,8 +12,9 @@ export interface ConsoleLoggerOptions {
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   const write = options.write ?? ((line: string) => console.error(line))
   return leveledLogger('console', options.level ?? 'info', (level, message, fields) => {
-    const line = { time: new Date().toISOString(), level, message, ...fields }
-    write(JSON.stringify(line, writable()))
+    const own = { time: new Date().toISOString(), level, message }
+    // Twice: first for their place in the line, then so that no field can take it.
+    write(JSON.stringify({ ...own, ...fields, ...own }, writable()))
   })
 }
 

@@ -25,17 +25,23 @@ export function leveledLogger(
     log(at, message, fields) {
       if (ranks[at] < ranks[shared.level]) return
       const { trace } = currentContext()
+      const traced = trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId }
       try {
-        write(at, message, {
-          ...bound,
-          ...(trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId }),
-          ...fields,
-        })
-      } catch {
-        // A log line must never fail the work that it tells of, and there is nowhere left to say so.
+        write(at, message, { ...bound, ...traced, ...fields })
+      } catch (error) {
+        // A field that cannot be written must not cost the line, nor a line the work that it tells of.
+        withoutThrowing(() => write(at, message, { ...traced, 'log.error': String(error) }))
       }
     },
     child: (fields) => make({ ...bound, ...fields }),
   })
   return make({})
+}
+
+function withoutThrowing(work: () => void): void {
+  try {
+    work()
+  } catch {
+    // There is nowhere left to say so.
+  }
 }

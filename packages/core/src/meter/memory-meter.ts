@@ -32,9 +32,7 @@ interface Instrument {
   readonly kind: InstrumentKind
   readonly boundaries: readonly number[]
   readonly series: Map<string, Series>
-  readonly readers: Set<
-    () => Iterable<{ readonly value: number; readonly attributes?: Attributes }>
-  >
+  readonly readers: Set<() => Readings>
 }
 
 /** Seconds; the boundaries that OpenTelemetry advises for the duration of calls. */
@@ -67,7 +65,7 @@ export function memoryMeter(): MemoryMeter {
   }
   const adder = (instrument: Instrument) => ({
     add(value: number, attributes?: Attributes): void {
-      seriesOf(instrument, attributes).value += value
+      if (Number.isFinite(value)) seriesOf(instrument, attributes).value += value
     },
   })
 
@@ -84,6 +82,7 @@ export function memoryMeter(): MemoryMeter {
       const instrument = open(name, 'histogram', options?.boundaries ?? defaultBoundaries)
       return {
         record(value, attributes) {
+          if (!Number.isFinite(value)) return
           const series = seriesOf(instrument, attributes)
           series.value += value
           series.count += 1
@@ -106,12 +105,25 @@ export function memoryMeter(): MemoryMeter {
           all.push({ name, kind, attributes, value, ...histogram })
         }
         for (const read of readers) {
-          for (const { value, attributes } of read())
-            all.push({ name, kind, attributes: attributes ?? {}, value })
+          for (const { value, attributes = {} } of readSafely(read)) {
+            if (Number.isFinite(value))
+              all.push({ name, kind, attributes: { ...attributes }, value })
+          }
         }
       }
       return all
     },
+  }
+}
+
+type Readings = Iterable<{ readonly value: number; readonly attributes?: Attributes }>
+
+/** A reader that throws costs its own values, not those of others. */
+function readSafely(read: () => Readings): Readings {
+  try {
+    return [...read()]
+  } catch {
+    return []
   }
 }
 
@@ -125,7 +137,8 @@ function seriesOf(instrument: Instrument, attributes: Attributes = {}): Series {
   let series = instrument.series.get(key)
   if (series === undefined) {
     const buckets: number[] = new Array(instrument.boundaries.length + 1).fill(0)
-    series = { attributes: labels, value: 0, count: 0, buckets }
+    // Copied, since the caller may use its object for the next one.
+    series = { attributes: { ...labels }, value: 0, count: 0, buckets }
     instrument.series.set(key, series)
   }
   return series

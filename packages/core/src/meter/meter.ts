@@ -28,13 +28,17 @@ export interface Histogram {
   record(value: number, attributes?: Attributes): void
 }
 
-/** Metrics. The same name gives the same instrument; another kind under that name is refused. */
+/**
+ * Metrics. The same name gives the same instrument; another kind under that name is refused as
+ * `already_exists`. What is no finite number is ignored, as is a negative one by a counter. Label sets
+ * are bounded: what exceeds that is counted together.
+ */
 export interface Meter extends Component {
   readonly contract: 'meter/0'
   counter(name: string, options?: InstrumentOptions): Counter
   upDownCounter(name: string, options?: InstrumentOptions): UpDownCounter
   histogram(name: string, options?: HistogramOptions): Histogram
-  /** A value read when metrics are collected. Returns the removal. */
+  /** A value read when metrics are collected; one that throws gives none. Returns the removal. */
   gauge(
     name: string,
     read: () => Iterable<{ readonly value: number; readonly attributes?: Attributes }>,

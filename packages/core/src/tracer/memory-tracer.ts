@@ -42,11 +42,11 @@ export function memoryTracer(options: { limit?: number } = {}): MemoryTracer {
       }
       return {
         context,
-        set: (key, value) => {
-          attributes[key] = value
+        set(key, value) {
+          if (!ended) attributes[key] = value
         },
-        event: (event, values) => {
-          events.push({ name: event, attributes: values ?? {} })
+        event(event, values) {
+          if (!ended) events.push({ name: event, attributes: { ...values } })
         },
         end(error) {
           if (ended) return

@@ -26,7 +26,7 @@ export interface Span {
   readonly context: TraceContext
   set(name: string, value: string | number | boolean): void
   event(name: string, attributes?: Readonly<Record<string, string | number | boolean>>): void
-  /** Ends the span, once; with an error it counts as failed. */
+  /** Ends the span, once; with an error it counts as failed. What comes later is ignored. */
   end(error?: unknown): void
 }
 

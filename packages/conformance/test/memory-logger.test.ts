@@ -1,0 +1,5 @@
+import { loggerConformance } from '@micro/conformance/logger'
+import { consoleLoggers, memoryLoggers } from './support/loggers.ts'
+
+loggerConformance(memoryLoggers)
+loggerConformance(consoleLoggers)
