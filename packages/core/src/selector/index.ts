@@ -1,2 +1,2 @@
 export { randomSelector } from './random-selector.ts'
-export type { Outcome, Pick, Picker, Selector } from './selector.ts'
+export type { Outcome, Pick, Picker, Selector, SelectorSupports } from './selector.ts'

@@ -15,6 +15,7 @@ import type { Pick, Picker, Selector } from './selector.ts'
 export function randomSelector(): Selector {
   return {
     ...staticComponent('random', 'selector/0'),
+    supports: { keys: true, weights: true },
     prepare: (snapshot, previous) =>
       new HashedPicker(snapshot, previous instanceof HashedPicker ? previous : undefined),
   }

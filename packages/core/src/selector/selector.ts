@@ -24,9 +24,18 @@ export interface Picker {
   done?(route: Route, outcome: Outcome): void
 }
 
-/** A load-balancing algorithm. */
+/** Where algorithms truly differ. */
+export interface SelectorSupports {
+  /** The same key gives the same node while that lives, from every client. Otherwise keys are ignored. */
+  readonly keys: boolean
+  /** Nodes get calls in proportion to their weights. Otherwise all that have any weight are equal. */
+  readonly weights: boolean
+}
+
+/** A load-balancing algorithm. A node of weight 0 gets no calls. */
 export interface Selector extends Component {
   readonly contract: 'selector/0'
+  readonly supports: SelectorSupports
   /** Called when routes come or go; `previous` holds what was learnt. Ejection does not call it. */
   prepare(snapshot: Snapshot, previous?: Picker): Picker
 }

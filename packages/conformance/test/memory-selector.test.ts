@@ -1,0 +1,4 @@
+import { selectorConformance } from '@micro/conformance/selector'
+import { randomSelector } from '@micro/core/selector'
+
+selectorConformance({ name: 'random', create: () => randomSelector() })
