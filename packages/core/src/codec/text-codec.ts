@@ -14,8 +14,12 @@ export function textCodec(): Codec {
 
 const bound: BoundCodec = {
   encode(value) {
-    if (typeof value === 'string') return encodeText(value)
-    throw new MicroError('invalid_argument', `text/plain holds a string, not a ${typeof value}`)
+    if (typeof value !== 'string') {
+      throw new MicroError('invalid_argument', `text/plain holds a string, not a ${typeof value}`)
+    }
+    // UTF-8 has no halves: they would arrive as something else.
+    if (value.isWellFormed()) return encodeText(value)
+    throw new MicroError('invalid_argument', 'text/plain: the text has half of a surrogate pair')
   },
   decode: (bytes) => decodeText(bytes, 'text'),
 }
