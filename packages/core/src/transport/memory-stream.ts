@@ -9,7 +9,7 @@ const capacity = 16
 
 /** Joins a client to a receiver by two queues. Whatever ends one side ends the other. */
 export function connectMemoryStream(
-  receiver: CallReceiver,
+  receiver: Pick<CallReceiver, 'stream'>,
   head: CallHead,
   context: Context,
   peer: Peer,
@@ -57,13 +57,19 @@ export function connectMemoryStream(
   }
   const run = async (): Promise<void> => {
     try {
+      // Too late to begin.
+      context.throwIfCancelled()
       const end = await receiver.stream(head, server, serving, peer)
       trailers = new Metadata(end)
       open()
       down.end()
       up.fail(new MicroError('cancelled', 'the server has ended the stream'))
     } catch (error) {
-      fail(error)
+      opened.reject(error)
+      // What was written before is read before it.
+      down.end(error)
+      up.fail(error)
+      serving.cancel(error)
     } finally {
       removeListener()
       serving.finish()

@@ -1,10 +1,10 @@
+import { createLifecycle } from '../component/lifecycle.ts'
 import type { Awaitable } from '../component/promises.ts'
-import { staticComponent } from '../component/static-component.ts'
 import type { Context } from '../context/context.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { MemoryNetwork } from './memory-network.ts'
 import { connectMemoryStream } from './memory-stream.ts'
-import type { CallHead, CallReceiver, Connection, Peer, Reply, Transport } from './transport.ts'
+import type { CallHead, Connection, Peer, Reply, Transport } from './transport.ts'
 
 export interface MemoryTransportOptions {
   readonly network: MemoryNetwork
@@ -21,9 +21,16 @@ export interface MemoryTransportOptions {
 export function memoryTransport(options: MemoryTransportOptions): Transport {
   const { network } = options
   const byReference = options.copy !== 'codec'
+  const lifecycle = createLifecycle({ label: 'transport "memory"' })
   return {
-    ...staticComponent('memory', 'transport/0'),
-    async listen() {
+    name: 'memory',
+    contract: 'transport/0',
+    connect: lifecycle.connect,
+    close: lifecycle.close,
+    [Symbol.asyncDispose]: () => lifecycle.close(),
+    health: () => ({ status: lifecycle.closed ? 'down' : 'up' }),
+    async listen(_receiver, listenOptions) {
+      await lifecycle.connect(listenOptions)
       // The network knows the node already; there is no port to open.
       return { url: 'memory:', drain: async () => undefined, close: async () => undefined }
     },
@@ -45,24 +52,27 @@ class MemoryConnection implements Connection {
   }
 
   unary(head: CallHead, body: Uint8Array, context: Context): Awaitable<Reply> {
-    return this.#find().unary(head, body, context, this.#peer)
+    // Of the time that is left, the receiver takes care: the context is its own.
+    context.throwIfCancelled()
+    const receiver = this.#network.find(this.#node) ?? this.#refuse()
+    return receiver.unary(head, body, context, this.#peer)
   }
 
   stream(head: CallHead, context: Context): ReturnType<Connection['stream']> {
-    return connectMemoryStream(this.#find(), head, context, this.#peer)
+    const receiver = this.#network.find(this.#node) ?? { stream: async () => this.#refuse() }
+    return connectMemoryStream(receiver, head, context, this.#peer)
   }
 
-  async ping(): Promise<void> {
-    this.#find()
+  async ping(context: Context): Promise<void> {
+    context.throwIfCancelled()
+    if (this.#network.find(this.#node) === undefined) this.#refuse()
   }
 
   async drain(): Promise<void> {}
 
   async close(): Promise<void> {}
 
-  #find(): CallReceiver {
-    const receiver = this.#network.find(this.#node)
-    if (receiver !== undefined) return receiver
+  #refuse(): never {
     throw new MicroError('unavailable', `node ${this.#node} has left this process`, {
       processed: 'no',
     })

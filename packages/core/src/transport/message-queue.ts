@@ -7,8 +7,8 @@ import type { Awaitable } from '../component/promises.ts'
 export interface MessageQueue<T> {
   /** Resolves when there is room for another. Rejects once the queue has failed or the reader left. */
   push(message: T): Awaitable<void>
-  /** No more messages. */
-  end(): void
+  /** No more messages. What is queued is still read, and then `error` thrown if there is one. */
+  end(error?: unknown): void
   /** Ends both sides with `error`. */
   fail(error: unknown): void
   /** One at a time. */
@@ -40,7 +40,7 @@ export function createMessageQueue<T>(options: MessageQueueOptions): MessageQueu
   return {
     push(message) {
       if (state === 'failed') throw failure
-      if (state === 'ended') throw new Error('write after end')
+      if (state === 'ended') throw failure ?? new Error('write after end')
       if (reader !== undefined) {
         reader.resolve({ done: false, value: message })
         reader = undefined
@@ -48,13 +48,19 @@ export function createMessageQueue<T>(options: MessageQueueOptions): MessageQueu
       }
       messages.push(message)
       if (messages.length < capacity) return
-      writer ??= Promise.withResolvers()
+      if (writer === undefined) {
+        writer = Promise.withResolvers()
+        // A source that pauses and waits for `onRoom` does not listen to it.
+        writer.promise.catch(() => undefined)
+      }
       return writer.promise
     },
-    end() {
+    end(error) {
       if (state !== 'open') return
       state = 'ended'
-      reader?.resolve({ done: true, value: undefined })
+      failure = error
+      if (error === undefined) reader?.resolve({ done: true, value: undefined })
+      else reader?.reject(error)
       reader = undefined
       // Nothing more will be written, so a writer that still waits has what it waited for.
       writer?.resolve()
@@ -77,7 +83,10 @@ export function createMessageQueue<T>(options: MessageQueueOptions): MessageQueu
         madeRoom()
         return { done: false, value }
       }
-      if (state === 'ended') return { done: true, value: undefined }
+      if (state === 'ended') {
+        if (failure !== undefined) throw failure
+        return { done: true, value: undefined }
+      }
       reader = Promise.withResolvers()
       return reader.promise
     },

@@ -68,7 +68,10 @@ export interface Connection {
   stream(head: CallHead, context: Context): ClientStream
   /** One cheap round trip to the peer's application, so that a frozen process does not answer. */
   ping?(context: Context): Promise<void>
-  /** Takes no new calls, lets running ones end, then closes. */
+  /**
+   * Lets running calls end, then closes. New ones fail with `unavailable` and `processed: 'no'`, as
+   * they do after `close`.
+   */
   drain(): Promise<void>
   /** Ends running calls with `unavailable`. */
   close(): Promise<void>

@@ -15,7 +15,8 @@ import { essence, toStreamType } from '../headers.ts'
 import type { Settings } from '../options.ts'
 import { writeWithRoom } from '../write-with-room.ts'
 import type { Exchange, ExchangeHead } from './exchange.ts'
-import { readReply, splitMetadata } from './read-reply.ts'
+import { readReply, splitMetadata, text } from './read-reply.ts'
+import { requireTime } from './require-time.ts'
 
 /** Messages read ahead of the caller. */
 const capacity = 16
@@ -38,6 +39,7 @@ export function createClientStream(
   let ended = false
   let lastActivity = performance.now()
   let trailers = new Metadata()
+  let removeListener: (() => void) | undefined
   const incoming = createMessageQueue<Envelope>({ capacity, onRoom: () => body?.resume() })
 
   const fail = (error: unknown): void => {
@@ -48,11 +50,12 @@ export function createClientStream(
     incoming.fail(error)
     exchange?.abort()
   }
-  const finish = (): void => {
+  /** What has arrived is still read, then the error if there is one. */
+  const finish = (error: MicroError | undefined): void => {
     if (ended) return
     ended = true
     removeListener?.()
-    incoming.end()
+    incoming.end(error)
     // What the caller still sends has no one to read it.
     exchange?.request.destroy()
     body?.resume()
@@ -64,8 +67,7 @@ export function createClientStream(
     }
     const { error, metadata } = readEnd(envelope.data)
     trailers = metadata
-    if (error === undefined) finish()
-    else fail(error)
+    finish(error)
   }
   const read = (response: ExchangeHead, translate: Exchange['translate']): void => {
     const parser = createEnvelopeParser(maxMessageSize, 'response')
@@ -83,6 +85,7 @@ export function createClientStream(
     body.on('close', () => fail(translate(new Error('closed in the middle of a stream'))))
   }
   const start = async (): Promise<Exchange> => {
+    requireTime(context)
     const made = await open()
     exchange = made
     made.request.on('error', (error) => fail(made.translate(error)))
@@ -93,7 +96,7 @@ export function createClientStream(
     try {
       const made = await started
       const response = await made.response
-      const contentType = essence(response.headers['content-type'] as string | undefined)
+      const contentType = essence(text(response.headers['content-type']))
       if (response.status !== 200) {
         await readReply(
           head,
@@ -113,7 +116,7 @@ export function createClientStream(
         )
       }
       gzipped = requireEncoding(
-        response.headers['connect-content-encoding'] as string | undefined,
+        text(response.headers['connect-content-encoding']),
         'connect-content-encoding',
       )
       opened.resolve(splitMetadata(response.headers).headers ?? new Metadata())
@@ -124,8 +127,9 @@ export function createClientStream(
     }
   }
 
-  const removeListener = context.onCancel(fail)
   const started = start()
+  // Called at once if the context is cancelled already.
+  removeListener = context.onCancel(fail)
   // `receive` handles every failure itself.
   void receive(started)
 

@@ -1,13 +1,13 @@
 import { type ClientRequest, request as requestHttp1 } from 'node:http'
-import { constants } from 'node:http2'
+import { type ClientHttp2Stream, constants } from 'node:http2'
 import { request as requestHttps } from 'node:https'
 import type { Readable, Writable } from 'node:stream'
 import { MicroError } from '@micro/core/errors'
 import { fromTransport } from '../errors.ts'
 import type { Settings } from '../options.ts'
-import { cancelStream, holdSession, type SessionHolder } from './http2-session.ts'
+import { holdSession, type SessionHolder } from './http2-session.ts'
 import type { ResponseHeaders } from './read-reply.ts'
-import { toRecord } from './request-headers.ts'
+import { toHeaders, toRecord } from './request-headers.ts'
 
 export interface ExchangeHead {
   readonly status: number
@@ -32,18 +32,22 @@ export async function openHttp2(
   path: string,
   headers: readonly string[],
 ): Promise<Exchange> {
-  let sent = false
   const session = await sessions.open().catch((error: unknown) => {
     throw fromTransport(error, address, false)
   })
-  const stream = session.request(
-    { ':method': 'POST', ':path': path, ...toRecord(headers) },
-    { endStream: false },
-  )
+  // `close` would first end the body as if it were whole; the signal resets the stream as it is.
+  const aborter = new AbortController()
+  let stream: ClientHttp2Stream
+  try {
+    stream = session.request(
+      { ':method': 'POST', ':path': path, ...toRecord(headers) },
+      { endStream: false, signal: aborter.signal },
+    )
+  } catch (error) {
+    // The session began to close while this one waited for it.
+    throw fromTransport(error, address, false)
+  }
   holdSession(session, stream)
-  stream.on('ready', () => {
-    sent = true
-  })
   const translate = (cause: unknown): MicroError => {
     if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
       return new MicroError('unavailable', `${address} refused the stream`, {
@@ -51,21 +55,18 @@ export async function openHttp2(
         processed: 'no',
       })
     }
-    return fromTransport(cause, address, sent)
+    // Without an id, nothing of it has been written.
+    return fromTransport(cause, address, !stream.pending)
   }
   const response = new Promise<ExchangeHead>((resolve, reject) => {
-    stream.on('response', (received) => {
-      resolve({
-        status: Number(received[':status']),
-        headers: received as ResponseHeaders,
-        body: stream,
-      })
+    stream.on('response', (received, _flags, raw) => {
+      resolve({ status: Number(received[':status']), headers: toHeaders(raw), body: stream })
     })
     stream.on('error', (error) => reject(translate(error)))
     stream.on('close', () => reject(translate(new Error('closed without an answer'))))
   })
   response.catch(() => undefined)
-  return { request: stream, response, abort: () => cancelStream(stream), translate }
+  return { request: stream, response, abort: () => aborter.abort(), translate }
 }
 
 export function openHttp1(
@@ -92,7 +93,8 @@ export function openHttp1(
   const translate = (cause: unknown): MicroError => fromTransport(cause, url.host, sent)
   const response = new Promise<ExchangeHead>((resolve, reject) => {
     request.on('response', (message) => {
-      resolve({ status: message.statusCode ?? 0, headers: message.headers, body: message })
+      const headers = toHeaders(message.rawHeaders)
+      resolve({ status: message.statusCode ?? 0, headers, body: message })
     })
     request.on('error', (error) => reject(translate(error)))
     request.on('close', () => reject(translate(new Error('closed without an answer'))))

@@ -1,15 +1,18 @@
+import { once } from 'node:events'
 import type { Context } from '@micro/core/context'
+import { MicroError } from '@micro/core/errors'
 import type { CallHead, ClientStream, Connection, Reply } from '@micro/core/transport'
 import { buildConnector, Pool } from 'undici'
 import { compress } from '../compression.ts'
-import { tooLarge } from '../errors.ts'
+import { fromTransport, tooLarge } from '../errors.ts'
 import type { Settings } from '../options.ts'
 import { createClientStream } from './client-stream.ts'
-import { openHttp1, openHttp2 } from './exchange.ts'
+import { type Exchange, openHttp1, openHttp2 } from './exchange.ts'
 import { callHttp1 } from './http1-unary.ts'
 import { createSessionHolder, type SessionHolder } from './http2-session.ts'
 import { callHttp2 } from './http2-unary.ts'
 import { streamHeaders } from './request-headers.ts'
+import { requireTime } from './require-time.ts'
 
 /** Calls to one endpoint: a pool of HTTP/1.1 sockets and one HTTP/2 connection, each made on demand. */
 export class HttpConnection implements Connection {
@@ -18,7 +21,11 @@ export class HttpConnection implements Connection {
   readonly #address: string
   readonly #settings: Settings
   readonly #sessions: SessionHolder
+  /** Of the streams that are open. */
+  readonly #exchanges = new Set<Exchange>()
   #pool: Pool | undefined
+  #draining: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   readonly #paths = new Map<string, string>()
 
   constructor(url: string, settings: Settings) {
@@ -30,49 +37,77 @@ export class HttpConnection implements Connection {
     this.#sessions = createSessionHolder(origin, settings)
   }
 
-  unary(head: CallHead, body: Uint8Array, context: Context): Promise<Reply> {
+  async unary(head: CallHead, body: Uint8Array, context: Context): Promise<Reply> {
+    requireTime(context)
     const { maxMessageSize, compressFrom } = this.#settings
     if (body.length > maxMessageSize)
-      return Promise.reject(tooLarge(maxMessageSize, 'request').with({ processed: 'no' }))
+      throw tooLarge(maxMessageSize, 'request').with({ processed: 'no' })
     if (compressFrom === false || body.length < compressFrom)
       return this.#call(head, body, undefined, context)
-    return compress(body).then((data) => this.#call(head, data, 'gzip', context))
+    return this.#call(head, await compress(body), 'gzip', context)
   }
 
   stream(head: CallHead, context: Context): ClientStream {
     const path = this.#path(head)
     const headers = streamHeaders(head, context, this.#settings.compressFrom !== false)
-    const open =
-      this.#settings.protocol === 'http1'
-        ? () => openHttp1(this.#origin, this.#settings, path, headers)
-        : () => openHttp2(this.#sessions, this.#address, path, headers)
+    const open = async (): Promise<Exchange> => {
+      this.#requireOpen()
+      const exchange =
+        this.#settings.protocol === 'http1'
+          ? openHttp1(this.#origin, this.#settings, path, headers)
+          : await openHttp2(this.#sessions, this.#address, path, headers)
+      this.#exchanges.add(exchange)
+      exchange.request.on('close', () => this.#exchanges.delete(exchange))
+      return exchange
+    }
     return createClientStream(head, context, this.#settings, open, () => this.#sessions.lastPing)
   }
 
   async ping(context: Context): Promise<void> {
-    const removeListeners: (() => void)[] = []
-    const cancelled = new Promise<never>((_resolve, reject) =>
-      removeListeners.push(context.onCancel(reject)),
-    )
+    requireTime(context)
+    this.#requireOpen()
     try {
-      const answer = this.#http1().request({
+      const { body } = await this.#http1().request({
         method: 'GET',
         path: `${this.#prefix}/livez`,
         signal: context.signal,
       })
-      const { body } = await Promise.race([answer, cancelled])
       await body.dump()
-    } finally {
-      for (const remove of removeListeners) remove()
+    } catch (error) {
+      context.throwIfCancelled()
+      throw fromTransport(error, this.#address, false)
     }
   }
 
-  async drain(): Promise<void> {
-    await Promise.all([this.#pool?.close(), this.#sessions.drain()])
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain()
+    return this.#draining
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    // Whoever drains waits for nothing any more.
+    this.#draining ??= this.#closing
+    return this.#closing
+  }
+
+  async #drain(): Promise<void> {
+    const streams = [...this.#exchanges].map(({ request }) => once(request, 'close'))
+    await Promise.allSettled([this.#pool?.close(), this.#sessions.drain(), ...streams])
+  }
+
+  async #close(): Promise<void> {
+    for (const exchange of this.#exchanges) exchange.abort()
     await Promise.all([this.#pool?.destroy(), this.#sessions.close()])
+  }
+
+  /** @throws `unavailable`, not processed, once it drains. */
+  #requireOpen(): void {
+    if (this.#draining === undefined) return
+    throw new MicroError('unavailable', `the connection to ${this.#address} has been closed`, {
+      processed: 'no',
+      origin: { side: 'client', phase: 'connect' },
+    })
   }
 
   #call(
@@ -81,6 +116,8 @@ export class HttpConnection implements Connection {
     encoding: string | undefined,
     context: Context,
   ): Promise<Reply> {
+    // Here, as compressing takes a while.
+    this.#requireOpen()
     const path = this.#path(head)
     if (this.#settings.protocol === 'http2') {
       return callHttp2({
@@ -114,12 +151,17 @@ export class HttpConnection implements Connection {
     this.#pool ??= new Pool(this.#origin, {
       connections,
       maxHeaderSize,
+      // Over TLS undici would speak its own HTTP/2.
+      allowH2: false,
       // Deadlines are the context's; the pool's own clocks would only cost.
       headersTimeout: 0,
       bodyTimeout: 0,
       // Asked for each socket, so that new ones have the newest certificates.
       connect: (target, callback) =>
-        buildConnector({ timeout: connectTimeout, ...tls?.current() })(target, callback),
+        buildConnector({ timeout: connectTimeout, allowH2: false, ...tls?.current() })(
+          target,
+          callback,
+        ),
     })
     return this.#pool
   }

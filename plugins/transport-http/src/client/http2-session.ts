@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import { unrefTimer } from '@micro/core/component'
 import { MicroError } from '@micro/core/errors'
 import type { Settings } from '../options.ts'
@@ -100,7 +100,12 @@ export function createSessionHolder(origin: string, settings: Settings): Session
       opening = undefined
       current = undefined
       await Promise.all(
-        [...all].map((session) => new Promise<void>((resolve) => session.close(resolve))),
+        // `close` calls back for the first who asks only.
+        [...all].map(async (session) => {
+          const closed = new Promise<void>((resolve) => session.once('close', resolve))
+          session.close()
+          await closed
+        }),
       )
     },
     async close() {
@@ -122,9 +127,4 @@ export function holdSession(session: ClientHttp2Session, stream: ClientHttp2Stre
     streams.set(session, left)
     if (left === 0 && !session.destroyed) session.unref()
   })
-}
-
-/** Ends a stream and tells the server why. */
-export function cancelStream(stream: ClientHttp2Stream): void {
-  if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
 }

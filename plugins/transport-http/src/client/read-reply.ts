@@ -99,6 +99,7 @@ function parseJson(body: Buffer): object | undefined {
   }
 }
 
-function text(value: string | string[] | undefined): string | undefined {
+/** The first value, of a header that has one. */
+export function text(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }

@@ -39,3 +39,8 @@ export function toRecord(headers: readonly string[]): Record<string, string | st
   }
   return record
 }
+
+/** Of a response: Node's own object joins the values of a name, which metadata keeps apart. */
+export function toHeaders(raw: readonly string[]): Record<string, string | string[]> {
+  return toRecord(raw.map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part)))
+}

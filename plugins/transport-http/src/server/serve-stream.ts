@@ -110,9 +110,10 @@ function openStream(incoming: Incoming, contentType: string, gzipped: boolean): 
     if ('flushHeaders' in response) response.flushHeaders()
   }
   const gone = (): MicroError => new MicroError('cancelled', 'the client has gone')
-  // Node types the two kinds of response apart; both are sinks for buffers.
+  // HTTP/2's response does not say that it was destroyed; its stream does.
+  const sink = 'stream' in response ? response.stream : response
   const writeRaw = (envelope: Buffer): Promise<void> | undefined =>
-    writeWithRoom(response as Parameters<typeof writeWithRoom>[0], envelope, gone)
+    writeWithRoom(sink, envelope, gone)
 
   const stream: OpenStream = {
     get lastActivity() {
