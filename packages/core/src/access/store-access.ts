@@ -2,10 +2,11 @@ import { createLifecycle } from '../component/lifecycle.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { namespacedStore } from '../store/namespaced-store.ts'
 import type { Store } from '../store/store.ts'
+import { createStoreMirror } from '../store/store-mirror.ts'
 import type { Access, Decision } from './access.ts'
 import { checkRule, isClear } from './access-rules.ts'
-import { createRuleFeed, encodeRule, ruleKey } from './rule-feed.ts'
 import { RuleIndex } from './rule-index.ts'
+import { createRuleRecords, encodeRule, rulePrefix } from './rule-records.ts'
 
 export interface StoreAccessOptions {
   /** Where the rules are kept; share one between instances. It stays its owner's. */
@@ -27,14 +28,24 @@ export function storeAccess(options: StoreAccessOptions): Access {
   whole('limit', limit, 1, 10_000_000)
   const store = namespacedStore({ store: options.store, namespace })
   const index = new RuleIndex()
-  const feed = createRuleFeed({ store, index, interval })
+  const records = createRuleRecords(index)
+  const mirror = createStoreMirror({ store, prefix: rulePrefix, interval, apply: records.apply })
   const opening = new AbortController()
   const lifecycle = createLifecycle({
     label: `access "${store.name}"`,
-    open: () => feed.start({ signal: opening.signal }),
+    async open() {
+      await mirror.start({ signal: opening.signal })
+      const { unreadable } = records
+      if (unreadable === undefined) return
+      await mirror.stop()
+      throw new MicroError(
+        'data_loss',
+        `rule ${unreadable[0]} cannot be read: ${unreadable[1]}; mend it, and connect a new access`,
+      )
+    },
     close() {
       opening.abort(new MicroError('failed_precondition', `access "${store.name}" is closed`))
-      return feed.stop()
+      return mirror.stop()
     },
   })
 
@@ -62,9 +73,8 @@ export function storeAccess(options: StoreAccessOptions): Access {
     [Symbol.asyncDispose]: () => lifecycle.close(),
     health() {
       if (lifecycle.closed) return { status: 'down' }
-      const below = store.health()
-      if (below.status === 'up') return feed.health()
-      return { status: 'degraded', detail: `rules as last known: ${below.detail ?? below.status}` }
+      const health = mirror.health()
+      return health.status === 'up' ? records.health() : health
     },
 
     async grant(rule, grantOptions) {
@@ -76,14 +86,18 @@ export function storeAccess(options: StoreAccessOptions): Access {
           `${index.size} rules are kept, of at most ${limit} (limit)`,
         )
       }
-      const version = await store.write(ruleKey(checked.id), encodeRule(checked), grantOptions)
-      feed.written(checked, version)
+      const version = await store.write(rulePrefix + checked.id, encodeRule(checked), grantOptions)
+      mirror.touched(rulePrefix + checked.id, version)
+      records.forget(checked.id)
+      index.set(checked)
     },
 
     async revoke(id, revokeOptions) {
       await lifecycle.connect(revokeOptions)
-      const there = await store.delete(ruleKey(id), revokeOptions)
-      feed.deleted(id)
+      const there = await store.delete(rulePrefix + id, revokeOptions)
+      mirror.touched(rulePrefix + id, undefined)
+      records.forget(id)
+      index.delete(id)
       return there
     },
 

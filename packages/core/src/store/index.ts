@@ -21,6 +21,7 @@ export type {
   WriteFields,
   WriteOptions,
 } from './store.ts'
+export { createStoreMirror, type StoreMirror, type StoreMirrorOptions } from './store-mirror.ts'
 export {
   alreadyThere,
   checkKey,
