@@ -20,6 +20,21 @@ function breaking<C extends object>(make: () => C, breakIt: (component: C) => Pa
   }
 }
 
+/** Members that throw from `close` on, as those of a careless component do. */
+function closing<P extends object>(
+  make: (guard: <T>(work: () => T) => T) => P,
+): P & { close: () => Promise<void> } {
+  let closed = false
+  const guard = <T>(work: () => T): T => {
+    if (closed) throw new Error('closed')
+    return work()
+  }
+  const close = async (): Promise<void> => {
+    closed = true
+  }
+  return { ...make(guard), close }
+}
+
 const loggers: readonly (readonly [string, string, (logger: Logger) => Partial<Logger>])[] = [
   [
     'levels',
@@ -53,6 +68,11 @@ const loggers: readonly (readonly [string, string, (logger: Logger) => Partial<L
     }),
   ],
   ['lifecycle', 'has no name', () => ({ name: '' })],
+  [
+    'lifecycle',
+    'throws once closed',
+    (logger) => closing((guard) => ({ log: (...line) => guard(() => logger.log(...line)) })),
+  ],
 ]
 
 describe('a logger that', () => {
@@ -111,6 +131,26 @@ const meters: readonly (readonly [string, string, (meter: Meter) => Partial<Mete
     (meter) => ({ histogram: (name, options) => meter.histogram(`${name}.h`, options) }),
   ],
   [
+    'instruments',
+    'has up-down counters that only grow',
+    (meter) => ({ upDownCounter: meter.counter }),
+  ],
+  [
+    'labels',
+    'takes those for one that look alike',
+    (meter) => ({
+      histogram(name, options) {
+        const histogram = meter.histogram(name, options)
+        return {
+          record(value, labels = {}) {
+            const all = Object.entries(labels).map((pair) => pair.join('='))
+            histogram.record(value, { all: all.join() })
+          },
+        }
+      },
+    }),
+  ],
+  [
     'labels',
     'counts all together',
     (meter) => ({
@@ -134,6 +174,12 @@ const meters: readonly (readonly [string, string, (meter: Meter) => Partial<Mete
     }),
   ],
   ['lifecycle', 'is never up', () => ({ health: () => ({ status: 'degraded' as const }) })],
+  [
+    'lifecycle',
+    'throws once closed',
+    (meter) =>
+      closing((guard) => ({ counter: (...given) => guard(() => meter.counter(...given)) })),
+  ],
 ]
 
 describe('a meter that', () => {
@@ -179,7 +225,23 @@ const tracers: readonly (readonly [string, string, (tracer: Tracer) => Partial<T
     (tracer) => ({ start: (name, options) => tracer.start(name, { ...options, kind: 'client' }) }),
   ],
   ['recording', 'forgets events', spans(() => ({ event: () => undefined }))],
+  [
+    'recording',
+    'records what has only begun',
+    (tracer) => ({
+      start(name, options) {
+        const span = tracer.start(name, options)
+        span.end()
+        return span
+      },
+    }),
+  ],
   ['lifecycle', 'has no name', () => ({ name: '' })],
+  [
+    'lifecycle',
+    'throws once closed',
+    (tracer) => closing((guard) => ({ start: (...given) => guard(() => tracer.start(...given)) })),
+  ],
 ]
 
 describe('a tracer that', () => {

@@ -8,6 +8,7 @@ import {
   defineService,
   MicroError,
   memoryNetwork,
+  memoryTransport,
   type Service,
   type ServiceOptions,
   unary,
@@ -15,6 +16,7 @@ import {
 import { Context, createContextKey, rootContext, runInContext } from '@micro/core/context'
 import { memoryLogger } from '@micro/core/logger'
 import { memoryRegistry, type Registry } from '@micro/core/registry'
+import type { Transport } from '@micro/core/transport'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 type Core = typeof import('@micro/core')
@@ -188,6 +190,17 @@ describe('generations', () => {
     expect((refused as MicroError).detail).toBe(
       `the registry "etcd" implements contract ${told}, but this @micro/core needs registry/0: ` +
         'install a version of the plugin whose peer range of @micro/core includes the installed one',
+    )
+  })
+
+  test('so is a transport, and any other component', () => {
+    const transport = {
+      ...memoryTransport({ network: memoryNetwork() }),
+      name: 'http',
+      contract: 'transport/9',
+    } as unknown as Transport
+    expect(() => createService({ name: 'test', transports: [transport] })).toThrow(
+      'the transport "http" implements contract transport/9, but this @micro/core needs transport/0',
     )
   })
 

@@ -184,10 +184,10 @@ export const rules: readonly Rule[] = [
         () => true,
         ({ path, manifest }) =>
           Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
-            .filter(([, range]) => range !== 'catalog:' && range !== 'workspace:*')
+            .filter(([, range]) => !/^(catalog:|workspace:[*^])$/.test(range))
             .map(
               ([name, range]) =>
-                `${path}/package.json: ${name} is ${range}; use catalog: or workspace:*`,
+                `${path}/package.json: ${name} is ${range}; use catalog:, workspace:* or workspace:^`,
             ),
       ),
   },

@@ -14,7 +14,7 @@ export interface KeyRingOptions {
   readonly cooldown: number
 }
 
-export interface RingKey {
+interface RingKey {
   readonly kid: string | undefined
   readonly alg: JwtAlgorithm
   readonly jwk: JWK

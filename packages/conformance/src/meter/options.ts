@@ -22,7 +22,7 @@ export async function valuesOf(
   return Object.fromEntries(values)
 }
 
-export function labelOf(attributes: Attributes): string {
+function labelOf(attributes: Attributes): string {
   return Object.entries(attributes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`)

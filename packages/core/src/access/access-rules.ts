@@ -1,7 +1,7 @@
 import { MicroError } from '../errors/micro-error.ts'
 import type { Resource, Rule } from './access.ts'
 
-export const resourceParts: readonly (keyof Resource)[] = ['type', 'name', 'endpoint']
+const resourceParts: readonly (keyof Resource)[] = ['type', 'name', 'endpoint']
 
 const idFormat = /^[A-Za-z0-9_.:-]{1,128}$/
 const scopeFormat = /^[\x21\x23-\x5b\x5d-\x7e]{0,128}$/

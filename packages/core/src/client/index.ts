@@ -3,6 +3,7 @@ export type {
   Client,
   ClientMethod,
   ClientOptions,
+  ClientTuning,
   ServiceClient,
   ServiceClientOptions,
 } from './client.ts'

@@ -37,7 +37,7 @@ export function checkWrite(value: Uint8Array, fields: WriteFields & Condition): 
   }
 }
 
-export function checkCondition({ ifVersion, ifAbsent }: Condition): void {
+function checkCondition({ ifVersion, ifAbsent }: Condition): void {
   if (ifVersion !== undefined && ifAbsent === true) {
     throw wrong('ifVersion', 'give ifVersion or ifAbsent, not both')
   }

@@ -19,8 +19,9 @@ export function formatTraceparent(trace: TraceContext): string {
 
 /** The trace that `metadata` carries. */
 export function extractTrace(metadata: Metadata): TraceContext | undefined {
-  const parent = metadata.get('traceparent')
-  if (parent === undefined) return undefined
+  const [parent, ...more] = metadata.getAll('traceparent')
+  // Of several it cannot be told which is meant.
+  if (parent === undefined || more.length > 0) return undefined
   const trace = parseTraceparent(parent)
   const state = metadata.getAll('tracestate').join(',')
   return trace === undefined || state === '' ? trace : { ...trace, state }
@@ -29,5 +30,7 @@ export function extractTrace(metadata: Metadata): TraceContext | undefined {
 /** Writes `trace` into `metadata`, in place of any that was there. */
 export function injectTrace(trace: TraceContext, metadata: Metadata): void {
   metadata.set('traceparent', formatTraceparent(trace))
-  if (trace.state !== undefined) metadata.set('tracestate', trace.state)
+  // The state of another trace would be told of this one.
+  if (trace.state === undefined) metadata.delete('tracestate')
+  else metadata.set('tracestate', trace.state)
 }

@@ -1,0 +1,5 @@
+export type { Fault, FaultableMethods, FaultKind, FaultPlan, Injection } from './fault.ts'
+export { type Faulty, type FaultyOptions, faulty } from './faulty.ts'
+export { scripted } from './scripted.ts'
+export { type SeededOptions, seeded } from './seeded.ts'
+export type { MethodShape, MethodShapes } from './shapes.ts'
