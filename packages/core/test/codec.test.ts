@@ -84,6 +84,10 @@ test('text and bytes carry their own type only, and bytes are copied', () => {
   const decoded = bytes.decode(buffer)
   buffer[0] = 9
   expect(decoded).toEqual(Uint8Array.of(1, 2, 3))
+  const read = Buffer.from('abc')
+  const kept = bytes.decode(read)
+  read[0] = 0
+  expect(kept).toStrictEqual(utf8('abc'))
 })
 
 test('the first codec that can bind wins, by content-type and type', () => {

@@ -106,6 +106,13 @@ describe('with a key', () => {
     },
   )
 
+  test('clients agree on ids of one hash, whichever came first', () => {
+    const [first, second] = [routeOf('node-eeudl'), routeOf('node-yxj3g8')]
+    const fresh = placement([first, second]).ids
+    expect(placement([first, second], placement([second]).picker).ids).toEqual(fresh)
+    expect(placement([first, second], placement([first]).picker).ids).toEqual(fresh)
+  })
+
   test('removing a node moves its keys alone', () => {
     const before = placement(nodes(6))
     const left = nodes(6).filter(({ node }) => node.id !== 'node-3')

@@ -11,6 +11,7 @@ import type { MessageType } from '@micro/core/definition'
 import { malformed } from './errors.ts'
 import { toMessage } from './message-schema.ts'
 import { type ProtobufCodecOptions, type Settings, settle } from './options.ts'
+import { refuseHalves } from './refuse-halves.ts'
 
 /**
  * Messages of services made by `fromProto`, as `application/proto` and, by the JSON mapping of
@@ -35,8 +36,14 @@ export function protobufCodec(options: ProtobufCodecOptions = {}): Codec {
 function bindBinary(type: MessageType, message: DescMessage, settings: Settings): BoundCodec {
   const options = { recursionLimit: settings.maxDepth }
   return {
-    encode: (value) => attempt(type, () => toBinary(message, toMessage(message, value))),
-    decode: (bytes) => attempt(type, () => fromBinary(message, bytes, options)),
+    encode: (value) =>
+      attempt(type, () => {
+        const whole = toMessage(message, value)
+        const bytes = toBinary(message, whole)
+        refuseHalves(whole, bytes)
+        return bytes
+      }),
+    decode: (bytes) => attempt(type, () => fromBinary(message, plain(bytes), options)),
   }
 }
 
@@ -48,7 +55,12 @@ function bindJson(type: MessageType, message: DescMessage, settings: Settings): 
   const encoder = new TextEncoder()
   return {
     encode: (value) =>
-      attempt(type, () => encoder.encode(toJsonString(message, toMessage(message, value), write))),
+      attempt(type, () => {
+        const whole = toMessage(message, value)
+        const text = toJsonString(message, whole, write)
+        refuseHalves(whole, text)
+        return encoder.encode(text)
+      }),
     decode: (bytes) =>
       attempt(type, () => {
         // A caller that has nothing to say may send nothing.
@@ -56,6 +68,12 @@ function bindJson(type: MessageType, message: DescMessage, settings: Settings): 
         return fromJsonString(message, text, read)
       }),
   }
+}
+
+/** Fields of a Buffer would be Buffers, whose `slice` is no copy. */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function attempt<T>(type: MessageType, work: () => T): T {

@@ -1,4 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
+import { StructSchema } from '@bufbuild/protobuf/wkt'
 import { createService, type Handlers, memoryNetwork } from '@micro/core'
 import { createCodecSet, jsonCodec } from '@micro/core/codec'
 import { memoryLogger } from '@micro/core/logger'
@@ -45,12 +46,29 @@ test('binary is the bytes of protobuf, JSON its mapping', () => {
   expect(json.decode(new Uint8Array())).toEqual(create(SayHelloRequestSchema))
 })
 
+test('text and bytes that look like half of a surrogate pair are sent', () => {
+  for (const value of [{ name: '\ufffd \\ud800 🙂' }, { data: Uint8Array.of(0xef, 0xbf, 0xbd) }]) {
+    const message = create(SayHelloRequestSchema, value)
+    expect(binary.decode(binary.encode(value))).toEqual(message)
+    expect(json.decode(json.encode(value))).toEqual(message)
+  }
+})
+
+test('the place of half of a surrogate pair is named', () => {
+  const struct = codec.bind({ name: 'a struct', descriptor: StructSchema }, 'application/proto')
+  const fields = { a: { kind: { case: 'stringValue', value: '\ud800' } } }
+  expect(() => struct?.encode({ fields })).toThrow('the text fields.a.kind.value has half')
+})
+
 test.each([
   ['truncated binary', () => binary.decode(Uint8Array.of(0x0a, 0x7f, 0x41))],
   ['a field of the wrong type', () => json.decode(utf8('{"name":1}'))],
   ['malformed JSON', () => json.decode(utf8('{"name"'))],
   ['invalid UTF-8', () => json.decode(Uint8Array.of(0x22, 0xff))],
   ['a value of the wrong type', () => binary.encode({ big: 'seven' })],
+  ['what is no object', () => binary.encode('Ada')],
+  ['half of a surrogate pair', () => binary.encode({ name: '\ud800' })],
+  ['half of a surrogate pair in JSON', () => json.encode({ name: 'a\udc00' })],
 ])('%s is refused, naming the message', (_what, run) => {
   expect(run).toThrow(
     expect.objectContaining({

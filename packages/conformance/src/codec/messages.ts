@@ -29,7 +29,7 @@ export function messages({ samples, foreign }: CodecGiven): Trait<Codec> {
               const bytes = bound.encode(value)
               expect(bytes, contentType).toBeInstanceOf(Uint8Array)
               for (const reader of [bound, bound, other]) {
-                expect(reader?.decode(bytes), contentType).toEqual(value)
+                expect(reader?.decode(bytes), contentType).toStrictEqual(value)
               }
             }
           }
@@ -57,6 +57,42 @@ export function messages({ samples, foreign }: CodecGiven): Trait<Codec> {
               expect(detail?.length).toBeLessThan(1_000)
             }
           }
+        },
+      },
+      {
+        name: 'pass as before after one has been refused',
+        run: async (harness) => {
+          for (const { sample, bound, contentType } of await boundSamples(harness, samples)) {
+            for (const value of sample.values) {
+              for (const bad of sample.refused ?? []) refusalOf(() => bound.encode(bad))
+              const bytes = bound.encode(value)
+              for (const bad of sample.malformed?.[contentType] ?? []) {
+                refusalOf(() => bound.decode(bad))
+              }
+              expect(bound.decode(bytes), contentType).toEqual(value)
+            }
+          }
+        },
+      },
+      {
+        name: 'pass as before when their type and others are bound again',
+        run: async (harness) => {
+          const codec = await harness.open()
+          const contentTypes = [...codec.contentTypes]
+          for (const contentType of contentTypes) {
+            const types = samples.map(({ type }) => type)
+            const first = types.map((type) => codec.bind(type, contentType))
+            const again = [...foreign, ...types].map((type) => codec.bind(type, contentType))
+            for (const [at, { values }] of samples.entries()) {
+              const [one, other] = [first[at], again[foreign.length + at]]
+              for (const value of values) {
+                const bytes = one?.encode(value)
+                expect(other?.encode(value), contentType).toEqual(bytes)
+                expect(one?.decode(bytes ?? new Uint8Array()), contentType).toEqual(value)
+              }
+            }
+          }
+          expect(codec.contentTypes).toEqual(contentTypes)
         },
       },
       {

@@ -13,7 +13,7 @@ export interface CodecSample {
   readonly malformed?: Readonly<Record<string, readonly Uint8Array[]>>
 }
 
-/** How to write what an attacker would, for encodings of trees. */
+/** How to write what an attacker would. What the encoding has nothing like is left out. */
 export interface HostileBodies {
   readonly type: MessageType
   readonly contentType: string
@@ -21,6 +21,10 @@ export interface HostileBodies {
   readonly nested?: (depth: number) => Uint8Array
   /** Well-formed, with a tree `{ polluted: true }` under this key. */
   readonly keyed?: (key: string) => Uint8Array
+  /** A message, nested so deep. */
+  readonly deep?: (depth: number) => unknown
+  /** A message that holds this text. */
+  readonly holding?: (text: string) => unknown
 }
 
 export interface CodecSuiteOptions extends SuiteOptions<Codec> {

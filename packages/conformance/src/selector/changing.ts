@@ -2,18 +2,7 @@ import type { Route } from '@micro/core/router'
 import type { Picker, Selector } from '@micro/core/selector'
 import { expect } from 'vitest'
 import type { Trait } from '../kit/trait.ts'
-import { countOf, routeOf, routesOf, snapshotOf, use } from './routes.ts'
-
-/** Numbers that look random and are the same each time (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+import { countOf, numbers, routeOf, routesOf, snapshotOf, use } from './routes.ts'
 
 export const changing: Trait<Selector> = {
   name: 'changing',

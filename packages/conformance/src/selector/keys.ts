@@ -1,7 +1,7 @@
-import type { Selector } from '@micro/core/selector'
+import type { Picker, Selector } from '@micro/core/selector'
 import { expect } from 'vitest'
 import type { Case, Trait } from '../kit/trait.ts'
-import { countOf, placesOf, routeOf, routesOf, snapshotOf, use } from './routes.ts'
+import { countOf, numbers, placesOf, routeOf, routesOf, snapshotOf, use } from './routes.ts'
 
 const count = 5_000
 
@@ -42,15 +42,37 @@ const kept: readonly Case<Selector>[] = [
     name: 'of n nodes, one more moves at most 2/(n+1) of the keys, all of them to itself',
     run: async (harness) => {
       const selector = await harness.open()
-      for (const fresh of [true, false]) {
-        const routes = routesOf(11)
-        const before = selector.prepare(snapshotOf(routes.slice(0, 10)))
+      for (const nodes of [2, 10, 50]) {
+        const routes = routesOf(nodes + 1)
+        const before = selector.prepare(snapshotOf(routes.slice(0, nodes)))
         const places = placesOf(before, count)
-        const after = selector.prepare(snapshotOf(routes), fresh ? undefined : before)
-        const moved = placesOf(after, count).filter((id, at) => id !== places[at])
-        expect(moved.length).toBeGreaterThan(0)
-        expect(moved.length / count).toBeLessThanOrEqual(2 / 11)
-        expect([...new Set(moved)]).toEqual([routes[10]?.node.id])
+        for (const previous of [undefined, before]) {
+          const after = selector.prepare(snapshotOf(routes), previous)
+          const moved = placesOf(after, count).filter((id, at) => id !== places[at])
+          expect(moved.length).toBeGreaterThan(0)
+          expect(moved.length / count, `${nodes} nodes`).toBeLessThanOrEqual(2 / (nodes + 1))
+          expect([...new Set(moved)]).toEqual([routes[nodes]?.node.id])
+        }
+      }
+    },
+  },
+  {
+    name: 'depend on the set of nodes alone, not on their order or on what was before',
+    run: async (harness) => {
+      const [selector, other] = [await harness.open(), await harness.open()]
+      const random = numbers(11)
+      let picker: Picker | undefined
+      for (let round = 0; round < 40; round++) {
+        const equal = random() < 0.7
+        const there = routesOf(12)
+          .map(({ node }, at) => routeOf(node.id, equal ? 1 : at % 4))
+          .filter(() => random() < 0.6)
+        picker = selector.prepare(snapshotOf(there), picker)
+        const places = placesOf(picker, 500)
+        for (const routes of [there, there.toReversed()]) {
+          const fresh = other.prepare(snapshotOf(routes))
+          expect(placesOf(fresh, 500), `round ${round}`).toEqual(places)
+        }
       }
     },
   },

@@ -8,7 +8,7 @@ export function routeOf(id: string, weight = 1): Route {
   }
 }
 
-/** `n000`, `n001` … in the order that snapshots have. */
+/** `n00000`, `n00001` … in the order that snapshots have. */
 export function routesOf(count: number): Route[] {
   return Array.from({ length: count }, (_, at) => routeOf(`n${String(at).padStart(5, '0')}`))
 }
@@ -37,4 +37,15 @@ export function countOf(picker: Picker, picks: number, call: Pick = {}): Map<str
 /** The node of each of so many keys. */
 export function placesOf(picker: Picker, keys: number): (string | undefined)[] {
   return Array.from({ length: keys }, (_, at) => use(picker, { key: `key-${at}` })?.node.id)
+}
+
+/** Numbers that look random and are the same each time (mulberry32). */
+export function numbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
 }

@@ -12,6 +12,12 @@ function cycle(): unknown {
   return tree
 }
 
+function nest(depth: number, around: (inner: unknown) => unknown): unknown {
+  let tree: unknown = 1
+  for (let at = 0; at < depth; at++) tree = around(tree)
+  return tree
+}
+
 export const jsonSamples: CodecSuiteOptions = {
   name: 'json',
   create: () => jsonCodec(),
@@ -27,6 +33,7 @@ export const jsonSamples: CodecSuiteOptions = {
         -1.5e300,
         '',
         'ü 世界 🙂 \u0000 \\ "',
+        { '\ud800': ['\udc00 half'] },
         [],
         [1, [2, [3]]],
         {},
@@ -34,7 +41,19 @@ export const jsonSamples: CodecSuiteOptions = {
         { text: 'x'.repeat(100_000) },
         Array.from({ length: 10_000 }, (_, at) => at),
       ],
-      refused: [cycle(), 1n, { a: 1n }, Symbol('x'), () => 1, { toJSON: () => cycle() }],
+      refused: [
+        cycle(),
+        1n,
+        { a: 1n },
+        Symbol('x'),
+        () => 1,
+        { toJSON: () => cycle() },
+        {
+          toJSON() {
+            throw undefined
+          },
+        },
+      ],
       malformed: {
         'application/json': [
           ...['{', '{"a":}', '[1,]', 'nul', "'a'", '{"a":1} x', '\u00a0', '01', '"\n"'].map(utf8),
@@ -49,12 +68,15 @@ export const jsonSamples: CodecSuiteOptions = {
       contentType: 'application/json',
       nested: (depth) => utf8('['.repeat(depth) + ']'.repeat(depth)),
       keyed: (key) => utf8(`{"${key}":{"prototype":{"polluted":true},"polluted":true}}`),
+      deep: (depth) => nest(depth, (inner) => [inner]),
+      holding: (text) => ({ [text]: text }),
     },
     {
       type,
       contentType: 'application/json',
       nested: (depth) => utf8(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`),
       keyed: (key) => utf8(`{"a":{"${key.replace('_', '\\u005f')}":{"polluted":true}}}`),
+      deep: (depth) => nest(depth, (inner) => ({ a: inner })),
     },
   ],
 }
@@ -71,6 +93,7 @@ export const textSamples: CodecSuiteOptions = {
       malformed: { 'text/plain': [notUtf8, Uint8Array.of(0xc3), Uint8Array.of(0xed, 0xa0, 0x80)] },
     },
   ],
+  hostile: [{ type, contentType: 'text/plain', holding: (text) => text }],
 }
 
 export const bytesSamples: CodecSuiteOptions = {

@@ -19,6 +19,7 @@ const bound: BoundCodec = {
       `application/octet-stream holds a Uint8Array, not a ${typeof value}`,
     )
   },
-  // A copy: a small message should not hold the large buffer that it was read into.
-  decode: (bytes) => bytes.slice(),
+  // A copy: a small message should not hold the large buffer that it was read into. Not by `slice`,
+  // which for a Buffer is no copy.
+  decode: (bytes) => new Uint8Array(bytes),
 }

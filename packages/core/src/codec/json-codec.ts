@@ -25,11 +25,8 @@ export function jsonCodec(limits: CodecLimits = {}): Codec {
         text = JSON.stringify(value)
       } catch (cause) {
         // Cycles, BigInt, and whatever a toJSON throws.
-        throw new MicroError(
-          'invalid_argument',
-          `JSON cannot hold the message: ${(cause as Error).message}`,
-          { cause },
-        )
+        const why = cause instanceof Error ? cause.message : `something threw a ${typeof cause}`
+        throw new MicroError('invalid_argument', `JSON cannot hold the message: ${why}`, { cause })
       }
       if (text === undefined) {
         throw new MicroError('invalid_argument', `JSON cannot hold a ${typeof value}`)

@@ -128,7 +128,11 @@ class HashedPicker implements Picker {
       const kept = moved[winner - 1] as number
       if (kept === 0) continue
       let best = kept - 1
-      for (const at of newcomers) if (this.#score(at, slot) > this.#score(best, slot)) best = at
+      for (const at of newcomers) {
+        const lead = this.#score(at, slot) - this.#score(best, slot)
+        // Ids of one hash always tie. The first wins, as where a client starts now.
+        if (lead > 0 || (lead === 0 && at < best)) best = at
+      }
       slots[slot] = best + 1
     }
     return slots
