@@ -1,6 +1,3 @@
-import { authorize } from '../access/authorize.ts'
-import { authenticate } from '../auth/authenticate.ts'
-import { bearer } from '../auth/bearer.ts'
 import type { MessageMiddleware } from '../broker/messaging.ts'
 import type { AbortOptions } from '../component/component.ts'
 import type { Logger } from '../logger/logger.ts'
@@ -17,22 +14,32 @@ export interface Security {
   messages(own: readonly MessageMiddleware[]): Promise<readonly MessageMiddleware[]>
 }
 
+/** Its code is loaded by the first call or message: a service without rules never pays for it. */
 export function secure<C extends Components>(
   { auth, access, identity }: ServiceOptions<C>,
   logger: Logger,
 ): Security {
-  const audit = logger.child({ audit: 'access' })
+  const audit = access && logger.child({ audit: 'access' })
   const token =
     identity?.token === undefined
       ? undefined
       : async (options: AbortOptions) => identity.token?.(options)
+  const authenticated = lazy(
+    auth && (async () => (await import('../auth/authenticate.ts')).authenticate({ auth })),
+  )
+  const authorized = lazy(
+    access &&
+      (async () =>
+        (await import('../access/authorize.ts')).authorize({
+          access,
+          ...(audit === undefined ? {} : { audit }),
+        })),
+  )
+  const shown = lazy(token && (async () => (await import('../auth/bearer.ts')).bearer({ token })))
 
   return {
-    server: [
-      ...(auth === undefined ? [] : [authenticate({ auth })]),
-      ...(access === undefined ? [] : [authorize({ access, audit })]),
-    ],
-    client: token === undefined ? [] : [bearer({ token })],
+    server: [...authenticated, ...authorized],
+    client: shown,
     async messages(own) {
       const guards: MessageMiddleware[] = []
       const senders: MessageMiddleware[] = []
@@ -44,13 +51,31 @@ export function secure<C extends Components>(
       if (access !== undefined) {
         const { authorizeMessages } = await import('../access/messages.ts')
         const self = async (options: AbortOptions) => {
-          const shown = await token?.(options)
-          if (shown === undefined || auth === undefined) return undefined
-          return (await auth.verify(shown, options)).account
+          const mine = await token?.(options)
+          if (mine === undefined || auth === undefined) return undefined
+          return (await auth.verify(mine, options)).account
         }
-        guards.push(authorizeMessages({ access, self, audit }))
+        guards.push(authorizeMessages({ access, self, ...(audit === undefined ? {} : { audit }) }))
       }
       return [...guards, ...own, ...senders]
     },
   }
+}
+
+/** One middleware, or none. Until its code is there, calls wait. */
+function lazy(load: (() => Promise<Middleware>) | undefined): readonly Middleware[] {
+  if (load === undefined) return []
+  let loading: Promise<Middleware> | undefined
+  let ready: Middleware | undefined
+  const begin = async (): Promise<Middleware> => {
+    ready = await load()
+    return ready
+  }
+  return [
+    (call, next) => {
+      if (ready !== undefined) return ready(call, next)
+      loading ??= begin()
+      return loading.then((middleware) => middleware(call, next))
+    },
+  ]
 }
