@@ -1,6 +1,7 @@
-/** `pnpm bench [in-process] [http] [pick] [broker] [store] [access] [import]`: side by side with the peers, all unless named. */
+/** `pnpm bench [in-process] [http] [pick] [broker] [store] [access] [auth] [import]`: side by side with the peers, all unless named. */
 import { cpus } from 'node:os'
 import { benchAccess } from './access.ts'
+import { benchAuth } from './auth.ts'
 import { benchBroker } from './broker.ts'
 import { benchHttp } from './http.ts'
 import { benchImport } from './import.ts'
@@ -15,6 +16,7 @@ const all = {
   broker: benchBroker,
   store: benchStore,
   access: benchAccess,
+  auth: benchAuth,
   import: benchImport,
 }
 const named = process.argv.slice(2)
