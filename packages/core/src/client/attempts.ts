@@ -1,5 +1,5 @@
 import { currentContext } from '../context/ambient.ts'
-import { Context } from '../context/context.ts'
+import { Context, keepShape, rootContext } from '../context/context.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { attemptsKey } from '../metadata/keys.ts'
 import { Metadata } from '../metadata/metadata.ts'
@@ -238,3 +238,5 @@ export function checkTimeout(timeout: number): void {
     { processed: 'no' },
   )
 }
+
+keepShape(new Attempts(rootContext, {} as ClientMethodInfo, {}, undefined, {} as Policy))

@@ -1,4 +1,4 @@
-import { Context } from '../context/context.ts'
+import { Context, keepShape, rootContext } from '../context/context.ts'
 import type { MicroError } from '../errors/micro-error.ts'
 import { attemptsKey } from '../metadata/keys.ts'
 import { Metadata } from '../metadata/metadata.ts'
@@ -69,3 +69,5 @@ export class ServerContext extends Context implements HandlerContext {
     this.abandon?.(cancelledAnswer(this))
   }
 }
+
+keepShape(new ServerContext(rootContext, { metadata: new Metadata() } as CallHead, {} as Peer))
