@@ -6,9 +6,9 @@ import { spreadOf } from './measure.ts'
 
 /** The built package, as users import it: in a process of its own, timed inside. */
 export function benchImport(): void {
-  const entry = join(import.meta.dirname, '../../core/dist/index.js')
+  const entry = join(import.meta.dirname, '../../core/lib/index.js')
   if (!existsSync(entry)) {
-    console.log("import '@micro/core': not measured, build first with tsc -b")
+    console.log("import '@micro/core': not measured, build first with pnpm build")
     return
   }
   const script = `const t = performance.now(); await import(${JSON.stringify(pathToFileURL(entry).href)}); console.log(performance.now() - t)`

@@ -32,6 +32,7 @@ for (const { name, check } of rules) {
     if (wrong.length > 0) throw new Error(wrong.join('\n'))
   })
 }
+step('core in a few files', () => run('node', ['packages/workspace/src/bundle.ts']))
 for (const { path, manifest } of published) {
   step(`packed: ${manifest.name}`, () => checkPacked(path))
 }
