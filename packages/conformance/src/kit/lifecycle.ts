@@ -14,16 +14,7 @@ export function lifecycleTrait<C extends Component>(uses: readonly Use<C>[]): Tr
   return {
     name: 'lifecycle',
     cases: [
-      {
-        name: 'names itself, its contract and its health',
-        run: async (harness) => {
-          const component = await harness.open()
-          expect(component.name).toMatch(/^[a-z0-9][a-z0-9-]*$/)
-          expect(component.contract).toMatch(/^[a-z]+\/\d+$/)
-          await component.connect()
-          expect(component.health()).toMatchObject({ status: 'up' })
-        },
-      },
+      namesItself(),
       {
         name: 'connects twice and at once',
         run: async (harness) => {
@@ -53,6 +44,20 @@ export function lifecycleTrait<C extends Component>(uses: readonly Use<C>[]): Tr
       },
       ...uses.flatMap((use) => casesOf(use)),
     ],
+  }
+}
+
+/** The case that holds for every component there is. */
+export function namesItself<C extends Component>(): Case<C> {
+  return {
+    name: 'names itself, its contract and its health',
+    run: async (harness) => {
+      const component = await harness.open()
+      expect(component.name).toMatch(/^[a-z0-9][a-z0-9-]*$/)
+      expect(component.contract).toMatch(/^[a-z]+\/\d+$/)
+      await component.connect()
+      expect(component.health()).toMatchObject({ status: 'up' })
+    },
   }
 }
 

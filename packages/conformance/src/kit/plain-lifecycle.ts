@@ -1,5 +1,5 @@
 import type { Component } from '@micro/core/component'
-import { expect } from 'vitest'
+import { namesItself } from './lifecycle.ts'
 import type { Trait } from './trait.ts'
 
 /** What holds for components that may hold no resource, such as loggers, codecs and selectors. */
@@ -10,16 +10,7 @@ export function plainLifecycleTrait<C extends Component>(
   return {
     name: 'lifecycle',
     cases: [
-      {
-        name: 'names itself, its contract and its health',
-        run: async (harness) => {
-          const component = await harness.open()
-          expect(component.name).toMatch(/^[a-z0-9][a-z0-9-]*$/)
-          expect(component.contract).toMatch(/^[a-z]+\/\d+$/)
-          await component.connect()
-          expect(component.health()).toMatchObject({ status: 'up' })
-        },
-      },
+      namesItself(),
       {
         name: 'connects and closes twice and at once, and may be used before, between and after',
         run: async (harness) => {
