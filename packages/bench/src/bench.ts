@@ -1,4 +1,4 @@
-/** `pnpm bench [in-process] [http] [pick] [broker] [store] [access] [auth] [import]`: side by side with the peers, all unless named. */
+/** `pnpm bench [in-process] [http] [tcp] [pick] [broker] [store] [access] [auth] [import]`: side by side with the peers, all unless named. */
 import { cpus } from 'node:os'
 import { benchAccess } from './access.ts'
 import { benchAuth } from './auth.ts'
@@ -8,10 +8,12 @@ import { benchImport } from './import.ts'
 import { benchInProcess } from './in-process.ts'
 import { benchPick } from './pick.ts'
 import { benchStore } from './store.ts'
+import { benchTcp } from './tcp.ts'
 
 const all = {
   'in-process': benchInProcess,
   http: benchHttp,
+  tcp: benchTcp,
   pick: benchPick,
   broker: benchBroker,
   store: benchStore,

@@ -7,13 +7,14 @@ import { createService, defineService, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
 import { httpTransport } from '@micro/plugin-transport-http'
+import { serve } from './bench-server.ts'
 import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
 import type { Payload } from './payload.ts'
 
 const Proto = fromProto(EchoService)
 const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 
-const start: Record<string, () => Promise<string>> = {
+await serve({
   async micro() {
     const service = createService({
       name: 'remote',
@@ -50,16 +51,8 @@ const start: Record<string, () => Promise<string>> = {
       })
       server.listen(0, '127.0.0.1', () => resolve(urlOf(server)))
     }),
-}
+})
 
 function urlOf(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
-
-const url = await start[process.argv[2] ?? '']?.()
-process.send?.({ url })
-process.on('message', () => {
-  const { user, system } = process.cpuUsage()
-  process.send?.({ cpu: user + system })
-})
-process.on('disconnect', () => process.exit())

@@ -1,7 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { Agent } from 'node:http'
-import { join } from 'node:path'
 import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { createService, defineService, unary } from '@micro/core'
@@ -11,6 +8,7 @@ import { memoryRegistry } from '@micro/core/registry'
 import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
 import { httpTransport } from '@micro/plugin-transport-http'
 import { Pool } from 'undici'
+import { startServer } from './bench-server.ts'
 import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
 import { compare, inFlight } from './measure.ts'
 import { type Payload, payload } from './payload.ts'
@@ -20,9 +18,9 @@ const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 const connections = 64
 
 export async function benchHttp(): Promise<void> {
-  const micro = await startServer('micro')
-  const bare = await startServer('bare')
-  const connect = await startServer('connect')
+  const micro = await startServer('http-server.ts', 'micro')
+  const bare = await startServer('http-server.ts', 'bare')
+  const connect = await startServer('http-server.ts', 'connect')
   const registry = memoryRegistry()
   for (const name of ['remote', Proto.name])
     await registry.register(nodeAt(micro.url, name), { ttl: 3_600_000 })
@@ -88,28 +86,6 @@ export async function benchHttp(): Promise<void> {
   await pool.close()
   agent.destroy()
   for (const { process: child } of [micro, bare, connect]) child.disconnect()
-}
-
-interface BenchServer {
-  readonly process: ChildProcess
-  readonly url: string
-  /** CPU microseconds of the server and of this process. */
-  readonly cpu: () => Promise<number>
-}
-
-async function startServer(kind: 'micro' | 'bare' | 'connect'): Promise<BenchServer> {
-  const child = fork(join(import.meta.dirname, 'http-server.ts'), [kind])
-  const [{ url }] = (await once(child, 'message')) as [{ url: string }]
-  return {
-    process: child,
-    url,
-    async cpu() {
-      child.send('cpu')
-      const [{ cpu }] = (await once(child, 'message')) as [{ cpu: number }]
-      const { user, system } = process.cpuUsage()
-      return cpu + user + system
-    },
-  }
 }
 
 function nodeAt(url: string, service: string): Node {

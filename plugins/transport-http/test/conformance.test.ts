@@ -1,7 +1,7 @@
 import { transportConformance } from '@micro/conformance/transport'
 import type { TlsSource } from '@micro/core/identity'
 import { httpTransport } from '@micro/plugin-transport-http'
-import { makeAuthority } from './support/certificates.ts'
+import { makeAuthority } from '@micro/test-services'
 
 const maxMessageSize = 2 << 20
 

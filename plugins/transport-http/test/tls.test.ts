@@ -1,28 +1,12 @@
 import { once } from 'node:events'
 import { connect, type DetailedPeerCertificate } from 'node:tls'
-import type { TlsMaterial, TlsSource } from '@micro/core/identity'
+import type { TlsMaterial } from '@micro/core/identity'
+import { makeAuthority, rotatingTls } from '@micro/test-services'
 import { describe, expect, test } from 'vitest'
-import { makeAuthority } from './support/certificates.ts'
 import { collect, startPair } from './support/echo.ts'
 
 const authority = makeAuthority()
 const foreign = makeAuthority()
-
-/** A source whose material a test can replace. */
-function rotating(first: TlsMaterial): TlsSource & { rotate(next: TlsMaterial): void } {
-  let material = first
-  const waiting: ((next: TlsMaterial) => void)[] = []
-  return {
-    current: () => material,
-    async *watch() {
-      for (;;) yield await new Promise<TlsMaterial>((resolve) => waiting.push(resolve))
-    },
-    rotate(next) {
-      material = next
-      for (const resolve of waiting.splice(0)) resolve(next)
-    },
-  }
-}
 
 const presented = async (url: string, client: TlsMaterial): Promise<string> => {
   const { hostname, port } = new URL(url)
@@ -35,7 +19,7 @@ const presented = async (url: string, client: TlsMaterial): Promise<string> => {
 
 describe.each(['http1', 'http2', 'auto'] as const)('mutual TLS, client speaks %s', (protocol) => {
   test('calls and streams go through', async () => {
-    const tls = rotating({ ...authority.issue('server'), ca: authority.cert })
+    const tls = rotatingTls({ ...authority.issue('server'), ca: authority.cert })
     const { echo, url } = await startPair({ tls, protocol })
     expect(url).toMatch(/^https:/)
     expect(await echo.say({ text: 'secret' })).toEqual({ text: 'secret' })
@@ -44,7 +28,7 @@ describe.each(['http1', 'http2', 'auto'] as const)('mutual TLS, client speaks %s
 })
 
 test('new connections get the newest certificate, while old ones go on', async () => {
-  const tls = rotating({ ...authority.issue('first'), ca: authority.cert })
+  const tls = rotatingTls({ ...authority.issue('first'), ca: authority.cert })
   const { echo, url } = await startPair({ tls })
   const client = { ...authority.issue('client'), ca: authority.cert }
   expect(await presented(url, client)).toBe('first')
@@ -55,7 +39,7 @@ test('new connections get the newest certificate, while old ones go on', async (
 })
 
 test('a client without a certificate, or with one of a foreign authority, gets nowhere', async () => {
-  const tls = rotating({ ...authority.issue('server'), ca: authority.cert })
+  const tls = rotatingTls({ ...authority.issue('server'), ca: authority.cert })
   const { url, echo } = await startPair({ tls })
   const { hostname, port } = new URL(url)
   for (const client of [{}, foreign.issue('rogue')]) {
@@ -77,10 +61,10 @@ test('a client without a certificate, or with one of a foreign authority, gets n
 
 test('a server of a foreign authority is not talked to', async () => {
   const good = await startPair({
-    tls: rotating({ ...authority.issue('server'), ca: authority.cert }),
+    tls: rotatingTls({ ...authority.issue('server'), ca: authority.cert }),
   })
   await good.echo.say({ text: 'x' })
-  const trustingNobody = rotating({ ...foreign.issue('server'), ca: authority.cert })
+  const trustingNobody = rotatingTls({ ...foreign.issue('server'), ca: authority.cert })
   const { echo } = await startPair({ tls: trustingNobody })
   await expect(echo.say({ text: 'secret' })).rejects.toMatchObject({
     code: 'unavailable',

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TlsMaterial, TlsSource } from '@micro/core/identity'
 
 interface Certificate {
   readonly cert: string
@@ -60,4 +61,20 @@ export function makeAuthority(): Authority {
   }
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   return { ...authority, issue }
+}
+
+/** Material that a test can replace. */
+export function rotatingTls(first: TlsMaterial): TlsSource & { rotate(next: TlsMaterial): void } {
+  let material = first
+  const waiting: ((next: TlsMaterial) => void)[] = []
+  return {
+    current: () => material,
+    async *watch() {
+      for (;;) yield await new Promise<TlsMaterial>((resolve) => waiting.push(resolve))
+    },
+    rotate(next) {
+      material = next
+      for (const resolve of waiting.splice(0)) resolve(next)
+    },
+  }
 }

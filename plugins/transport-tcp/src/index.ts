@@ -1,0 +1,2 @@
+export type { TcpTransportOptions } from './options.ts'
+export { tcpTransport } from './tcp-transport.ts'
