@@ -10,8 +10,8 @@ interface Certificate {
 }
 
 export interface Authority extends Certificate {
-  /** A certificate for 127.0.0.1, with this common name. */
-  issue(name: string): Certificate
+  /** A certificate for 127.0.0.1 and these names besides, with this common name. */
+  issue(name: string, ...names: readonly string[]): Certificate
 }
 
 /** A certificate authority by openssl, for one test. */
@@ -36,9 +36,9 @@ export function makeAuthority(): Authority {
     '-subj',
     '/CN=test authority',
   )
-  writeFileSync(path('san'), 'subjectAltName=IP:127.0.0.1')
   const authority = { cert: read('ca.crt'), key: read('ca.key') }
-  const issue = (name: string): Certificate => {
+  const issue = (name: string, ...names: readonly string[]): Certificate => {
+    writeFileSync(path('san'), `subjectAltName=${['IP:127.0.0.1', ...names].join(',')}`)
     openssl('req', ...key, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', `/CN=${name}`)
     openssl(
       'x509',

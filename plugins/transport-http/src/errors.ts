@@ -106,6 +106,12 @@ export function fromTransport(cause: unknown, address: string, sent: boolean): M
       cause,
     })
   }
+  if (typeof code === 'string' && code.startsWith('ERR_HTTP2_HEADER_')) {
+    return new MicroError('invalid_argument', `metadata that HTTP/2 does not carry: ${message}`, {
+      cause,
+      processed: 'no',
+    })
+  }
   return new MicroError(
     'unavailable',
     `${sent ? 'the connection broke' : 'cannot connect'} to ${address}: ${what}`,

@@ -19,6 +19,7 @@ export function httpTransport(options: HttpTransportOptions = {}): Transport {
   return {
     name: 'http',
     contract: 'transport/0',
+    secured: settings.tls !== undefined,
     connect: lifecycle.connect,
     close: lifecycle.close,
     [Symbol.asyncDispose]: () => lifecycle.close(),
@@ -35,6 +36,13 @@ export function httpTransport(options: HttpTransportOptions = {}): Transport {
           {
             processed: 'no',
           },
+        )
+      }
+      if (settings.tls !== undefined && new URL(endpoint.url).protocol !== 'https:') {
+        throw new MicroError(
+          'failed_precondition',
+          `node ${node} announces ${endpoint.url}, and this transport speaks TLS only`,
+          { processed: 'no' },
         )
       }
       return new HttpConnection(endpoint.url, settings)

@@ -16,6 +16,7 @@ export function tcpTransport(options: TcpTransportOptions = {}): Transport {
   return {
     name: 'tcp',
     contract: 'transport/0',
+    secured: settings.tls !== undefined,
     connect: lifecycle.connect,
     close: lifecycle.close,
     [Symbol.asyncDispose]: () => lifecycle.close(),

@@ -102,7 +102,7 @@ test('a ping is answered with its id', async () => {
   expect(await peer.frame(type.pong)).toMatchObject({ id: 42 })
 })
 
-test('a server that stops says the last id it took', async () => {
+test('a server that stops says the last id it took, and refuses those above', async () => {
   const release = Promise.withResolvers<void>()
   const server = await serve(
     {},
@@ -117,7 +117,38 @@ test('a server that stops says the last id it took', async () => {
   peer.send(type.request, 5, request('mine'))
   peer.send(type.ping, 1)
   await peer.frame(type.pong)
-  const closing = server.close()
-  await closing
+  const draining = server.drain()
+  expect((await peer.frame(type.goAway)).payload.readUInt32BE(0)).toBe(5)
+  peer.send(type.request, 6, request('late'))
+  const refusal = await peer.frame(type.error)
+  expect(refusal.id).toBe(6)
+  expect(JSON.parse(refusal.payload.toString())).toMatchObject({
+    code: 'unavailable',
+    processed: 'no',
+  })
   release.resolve()
+  expect(await peer.frame(type.reply)).toMatchObject({ id: 5 })
+  await draining
+})
+
+test('a cancelled call is not answered', async () => {
+  const release = Promise.withResolvers<void>()
+  const { url } = await serve(
+    {},
+    {
+      async unary(_head, body) {
+        await release.promise
+        return { body }
+      },
+    },
+  )
+  const peer = await greetedClient(url)
+  peer.send(type.request, 1, request('mine'))
+  peer.send(type.cancel, 1)
+  peer.send(type.ping, 1)
+  await peer.frame(type.pong)
+  release.resolve()
+  await release.promise
+  peer.send(type.request, 2, request('other'))
+  expect(await peer.frame()).toMatchObject({ type: type.reply, id: 2 })
 })

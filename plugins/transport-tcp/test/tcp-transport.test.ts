@@ -4,12 +4,14 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { eventually } from '@micro/conformance/kit'
 import { bidiStream, createService, defineService, unary } from '@micro/core'
 import { Context, rootContext } from '@micro/core/context'
 import { memoryLogger } from '@micro/core/logger'
 import { memoryRegistry } from '@micro/core/registry'
 import { tcpTransport } from '@micro/plugin-transport-tcp'
 import { afterAll, expect, test } from 'vitest'
+import { hello, type RawPeer, rawServer, type } from './support/raw-peer.ts'
 import { dial, headOf, say, serve } from './support/serve.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'micro-tcp-'))
@@ -63,15 +65,93 @@ test('a long message does not hold up a short one behind it', async () => {
   )
   const connection = dial(url)
   await say(connection)
-  const replies: number[] = []
   const long = 4 << 20
-  await Promise.all(
-    ['x'.repeat(long), 'short'].map(async (body) =>
-      replies.push((await say(connection, body)).body.length),
-    ),
-  )
+  const first = say(connection, 'x'.repeat(long))
+  // It is on its way, and more than sockets hold.
+  await new Promise((resolve) => setImmediate(resolve))
+  const second = say(connection, 'short')
+  const replies = await Promise.all([first, second])
   expect(order).toEqual([0, 5, long])
-  expect(replies).toEqual([5, long])
+  expect(replies.map(({ body }) => body.length)).toEqual([long, 5])
+})
+
+test('long messages share the connection in turn', async () => {
+  const ids: number[] = []
+  const { url } = await rawServer(async (peer) => {
+    peer.send(type.hello, 0, hello)
+    while (ids.length < 20) ids.push((await peer.frame(type.data)).id)
+    peer.socket.destroy()
+  })
+  const connection = dial(url)
+  const body = Buffer.alloc(2 << 20)
+  const ended = await Promise.allSettled([1, 2].map(() => say(connection, body)))
+  expect(ended.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  const shares = [1, 2].map((id) => ids.filter((one) => one === id).length)
+  expect(Math.min(...shares)).toBeGreaterThanOrEqual(8)
+})
+
+test('what is cancelled is not sent to its end', async () => {
+  const peers = Promise.withResolvers<RawPeer>()
+  const { url } = await rawServer((peer) => {
+    peer.send(type.hello, 0, hello)
+    peer.socket.pause()
+    peers.resolve(peer)
+  })
+  const connection = dial(url, { maxBufferedBytes: 1 << 30 })
+  const context = new Context(rootContext)
+  const body = Buffer.alloc(4 << 20)
+  const calls = Array.from({ length: 20 }, () =>
+    Promise.resolve(connection.unary(headOf('say'), body, context)),
+  )
+  const { socket } = await peers.promise
+  context.cancel('enough')
+  for (const { status } of await Promise.allSettled(calls)) expect(status).toBe('rejected')
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.resume()
+  await connection.drain()
+  await closed
+  expect(socket.bytesRead).toBeLessThan(20 << 20)
+})
+
+test('messages that were not waited for arrive before the end', async () => {
+  const { url } = await serve()
+  const stream = dial(url).stream(headOf('both'), new Context(rootContext))
+  const written = [1, 2, 3].map((size) => stream.write(Buffer.alloc(size << 20)))
+  void stream.end()
+  const sizes: number[] = []
+  for await (const message of stream) sizes.push(message.length >> 20)
+  await Promise.all(written)
+  expect(sizes).toEqual([1, 2, 3])
+})
+
+test('empty messages are held back, too, and all arrive', async () => {
+  const release = Promise.withResolvers<void>()
+  const { url } = await serve(
+    { streamCredit: 65_536 },
+    {
+      async stream(_head, stream) {
+        await release.promise
+        let count = 0
+        for await (const _ of stream) count += 1
+        await stream.write(Buffer.from(String(count)))
+        return undefined
+      },
+    },
+  )
+  const stream = dial(url).stream(headOf('both'), new Context(rootContext))
+  const nothing = Buffer.alloc(0)
+  let accepted = 0
+  const writing = (async () => {
+    for (; accepted < 5_000; accepted++) await stream.write(nothing)
+    await stream.end()
+  })()
+  await eventually(() => expect(accepted).toBeGreaterThan(900))
+  for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve))
+  // 65,536 bytes of credit at 64 each.
+  expect(accepted).toBeLessThan(1_100)
+  release.resolve()
+  await writing
+  expect(Buffer.from((await stream.next()).value ?? '').toString()).toBe('5000')
 })
 
 test('messages of a stream keep their order, long and short', async () => {

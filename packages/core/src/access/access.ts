@@ -31,10 +31,10 @@ export interface Decision {
   /** The one that decided. */
   readonly rule: Rule | undefined
   /**
-   * `rule`: it says so. `default`: there are rules, and none applies. `unconfigured`: there is no rule.
-   * `malformed`: the resource is written in a way that two readers could take differently.
+   * `rule`: it says so. `declared`: none applies, and the definition says so. `default`: there are
+   * rules, and none applies. `unconfigured`: there is no rule. `malformed`: the resource is written in a way that two readers could take differently.
    */
-  readonly reason: 'rule' | 'default' | 'unconfigured' | 'malformed'
+  readonly reason: 'rule' | 'declared' | 'default' | 'unconfigured' | 'malformed'
 }
 
 export interface Candidate {

@@ -13,5 +13,9 @@ export { type AuthenticateOptions, authenticate } from './authenticate.ts'
 export { type BearerOptions, bearer } from './bearer.ts'
 export { type MemoryAuthOptions, memoryAuth } from './memory-auth.ts'
 export { MemoryAuthBackend, type MemoryAuthLimits } from './memory-auth-backend.ts'
-export { authenticateMessages, bearerMessages } from './messages.ts'
+export {
+  type AuthenticateMessagesOptions,
+  authenticateMessages,
+  bearerMessages,
+} from './messages.ts'
 export { readBearer } from './read-bearer.ts'

@@ -1,15 +1,22 @@
 import type { MessageMiddleware } from '../broker/messaging.ts'
 import { requireContract } from '../component/contract.ts'
 import { accountKey } from './account.ts'
-import { type AuthenticateOptions, tokenNeeded } from './authenticate.ts'
+import type { Auth } from './auth.ts'
+import { tokenNeeded } from './authenticate.ts'
 import type { BearerOptions } from './bearer.ts'
 import { readBearer } from './read-bearer.ts'
+
+export interface AuthenticateMessagesOptions {
+  readonly auth: Auth
+  /** Give up messages without a token. @default false */
+  readonly required?: boolean
+}
 
 /**
  * As `authenticate`, for messages being handled: one whose token is not valid any more is given up.
  * Each message of a batch has an account of its own, so a batch handler sees none in its context.
  */
-export function authenticateMessages(options: AuthenticateOptions): MessageMiddleware {
+export function authenticateMessages(options: AuthenticateMessagesOptions): MessageMiddleware {
   const { auth, required = false } = options
   requireContract(auth, 'auth/0')
   return async (call, next) => {

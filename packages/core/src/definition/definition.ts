@@ -19,6 +19,14 @@ export interface MessageType {
 }
 
 /**
+ * Who may call a method where no rule says otherwise: accounts with one of these scopes. As in rules,
+ * `'*'` is any account and `''` everyone.
+ */
+export interface MethodAccess {
+  readonly scopes: readonly string[]
+}
+
+/**
  * One method. `In` is what a caller writes and `Parsed` what the handler reads of it; `Returned` is
  * what the handler returns and `Out` what the caller reads. They differ where a schema transforms.
  */
@@ -35,6 +43,7 @@ export interface Method<
   readonly idempotency: Idempotency
   /** Milliseconds a unary or client-streaming call may take when the caller sets none. */
   readonly timeout?: number | undefined
+  readonly access?: MethodAccess | undefined
   /** Name on the wire, where it differs from the key in the definition: `SayHello`. */
   readonly wireName?: string | undefined
   /** Carries the types only; never set. */
@@ -55,6 +64,8 @@ export interface MethodOptions {
   readonly idempotency?: Idempotency
   /** Milliseconds. @default the client's: 5,000 */
   readonly timeout?: number
+  /** Who may call it where no rule says otherwise. @default as the service's `access` has it */
+  readonly access?: MethodAccess
 }
 
 export interface SchemaMethodOptions<

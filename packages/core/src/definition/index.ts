@@ -3,6 +3,7 @@ export type {
   Idempotency,
   MessageType,
   Method,
+  MethodAccess,
   MethodKind,
   MethodOptions,
   Methods,

@@ -3,6 +3,7 @@ import type { StandardSchema } from '../schema/standard-schema.ts'
 import type {
   InputOf,
   Method,
+  MethodAccess,
   MethodKind,
   MethodOptions,
   OutputOf,
@@ -63,8 +64,24 @@ function factory<Kind extends MethodKind>(kind: Kind): MethodFactory<Kind> {
       output: { schema: checkedSchema('output', options.output) },
       idempotency: options.idempotency ?? 'unknown',
       timeout,
+      ...(options.access === undefined ? {} : { access: checkedAccess(options.access) }),
     }
   }
+}
+
+// The `scope-token` of RFC 6749, section 3.3.
+const scopeFormat = /^[\x21\x23-\x5b\x5d-\x7e]{0,128}$/
+
+function checkedAccess({ scopes }: MethodAccess): MethodAccess {
+  const good =
+    Array.isArray(scopes) &&
+    scopes.length > 0 &&
+    scopes.every((scope) => typeof scope === 'string' && scopeFormat.test(scope))
+  if (good) return { scopes: [...scopes] }
+  throw new MicroError(
+    'invalid_argument',
+    `access.scopes of a method: ${JSON.stringify(scopes)}; give a list of scopes, '*' for any account or '' for everyone`,
+  )
 }
 
 function checkedSchema(field: string, schema: Schema): Schema {

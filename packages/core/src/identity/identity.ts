@@ -1,4 +1,6 @@
+import type { Verified } from '../auth/auth.ts'
 import type { AbortOptions, Component } from '../component/component.ts'
+import type { Peer } from '../transport/transport.ts'
 import type { TlsSource } from './tls.ts'
 
 /** Where backends truly differ. */
@@ -7,6 +9,8 @@ export interface IdentitySupports {
   readonly token: boolean
   /** `tls` is there. */
   readonly tls: boolean
+  /** `accountOf` is there. */
+  readonly peers: boolean
 }
 
 /**
@@ -20,4 +24,11 @@ export interface Identity extends Component {
   token?(options?: AbortOptions): Promise<string>
   /** There once connected. */
   readonly tls?: TlsSource
+  /**
+   * Who a peer is by the certificate it has shown, or `undefined` if that says nothing to us. Peers in
+   * process are this service itself. From memory, without I/O.
+   *
+   * @throws `unauthenticated` for one that has lapsed or been revoked.
+   */
+  accountOf?(peer: Peer): Verified | undefined
 }

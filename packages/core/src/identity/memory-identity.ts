@@ -63,7 +63,7 @@ export function memoryIdentity(options: MemoryIdentityOptions): Identity {
   return {
     name: 'memory',
     contract: 'identity/0',
-    supports: { token: true, tls: tls !== undefined },
+    supports: { token: true, tls: tls !== undefined, peers: false },
     connect: lifecycle.connect,
     close: lifecycle.close,
     [Symbol.asyncDispose]: () => lifecycle.close(),

@@ -9,7 +9,7 @@ export interface TlsMaterial {
 
 /** Where TLS material comes from, and how changes of it are heard of. */
 export interface TlsSource {
-  /** @throws `failed_precondition` while there is none yet. */
+  /** The same object until it changes. @throws `failed_precondition` while there is none yet. */
   current(): TlsMaterial
   /** Each new material, for servers and clients that are running. */
   watch(): AsyncIterable<TlsMaterial>

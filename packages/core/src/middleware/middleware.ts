@@ -1,6 +1,6 @@
 import type { Awaitable } from '../component/promises.ts'
 import type { Context } from '../context/context.ts'
-import type { Idempotency, MethodKind } from '../definition/definition.ts'
+import type { Idempotency, MethodAccess, MethodKind } from '../definition/definition.ts'
 import type { Metadata } from '../metadata/metadata.ts'
 import type { Peer } from '../transport/transport.ts'
 
@@ -12,6 +12,8 @@ export interface Call {
   readonly method: string
   readonly kind: MethodKind
   readonly idempotency: Idempotency
+  /** What the definition says of who may call it; on the server only. */
+  readonly access?: MethodAccess | undefined
   /** Request metadata: what arrived at the server; what the client is about to send. */
   readonly metadata: Metadata
   readonly context: Context

@@ -1,5 +1,5 @@
 import type { AbortOptions, Component } from '../component/component.ts'
-import type { Idempotency, MethodKind } from '../definition/definition.ts'
+import type { Idempotency, MethodAccess, MethodKind } from '../definition/definition.ts'
 
 /** How one transport of a node is reached. */
 export interface Endpoint {
@@ -15,6 +15,8 @@ export interface MethodInfo {
   readonly name: string
   readonly kind: MethodKind
   readonly idempotency: Idempotency
+  /** As the definition has it; rules may say otherwise. */
+  readonly access?: MethodAccess | undefined
 }
 
 /**

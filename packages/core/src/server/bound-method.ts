@@ -86,6 +86,7 @@ export function bindMethod(
             method: name,
             kind: method.kind,
             idempotency: method.idempotency,
+            access: method.access,
             metadata: context.metadata,
             headers: context.headers,
             context,

@@ -16,6 +16,7 @@ export function describeNodes(
       name: method.wireName ?? key,
       kind: method.kind,
       idempotency: method.idempotency,
+      ...(method.access === undefined ? {} : { access: method.access }),
     }))
     const contentTypes = new Set(
       methods.flatMap(

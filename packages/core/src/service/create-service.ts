@@ -11,7 +11,7 @@ import type { Listener, Transport } from '../transport/transport.ts'
 import { describeNodes, requireCodecs } from './announcement.ts'
 import { releaseComponent, useComponent } from './component-users.ts'
 import type { Components, Service, ServiceOptions, ServiceState } from './service.ts'
-import { settle } from './settings.ts'
+import { requireCallers, settle } from './settings.ts'
 import { stopOnSignal } from './signals.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { tuneParts } from './tuning.ts'
@@ -211,6 +211,7 @@ export function createService<const C extends Components = Record<never, never>>
           `service "${options.name}" has started: call handle before start`,
         )
       }
+      requireCallers(options, definition)
       server.handle(definition, handlers, handleOptions)
       return service
     },

@@ -2,6 +2,7 @@ import type { MessageMiddleware } from '../broker/messaging.ts'
 import type { AbortOptions } from '../component/component.ts'
 import type { Logger } from '../logger/logger.ts'
 import type { Middleware } from '../middleware/middleware.ts'
+import type { Peer } from '../transport/transport.ts'
 import type { Components, ServiceOptions } from './service.ts'
 
 /** What `auth`, `access` and `identity` put around calls and messages. */
@@ -14,26 +15,43 @@ export interface Security {
   messages(own: readonly MessageMiddleware[]): Promise<readonly MessageMiddleware[]>
 }
 
+/** Whom the identity takes for the service itself. */
+const inProcess: Peer = { transport: 'memory', address: 'in process' }
+
 /** Its code is loaded by the first call or message: a service without rules never pays for it. */
 export function secure<C extends Components>(
-  { auth, access, identity }: ServiceOptions<C>,
+  { auth, access, identity, zeroTrust }: ServiceOptions<C>,
   logger: Logger,
 ): Security {
-  const audit = access && logger.child({ audit: 'access' })
+  const peers =
+    identity?.accountOf === undefined ? undefined : (peer: Peer) => identity.accountOf?.(peer)
+  const knowsCallers = auth !== undefined || peers !== undefined
+  const guarded = access !== undefined || knowsCallers
+  const audit = guarded ? logger.child({ audit: 'access' }) : undefined
+  const defaultDeny = zeroTrust
   const token =
     identity?.token === undefined
       ? undefined
       : async (options: AbortOptions) => identity.token?.(options)
   const authenticated = lazy(
-    auth && (async () => (await import('../auth/authenticate.ts')).authenticate({ auth })),
+    knowsCallers
+      ? async () =>
+          (await import('../auth/authenticate.ts')).authenticate({
+            auth,
+            peers,
+            required: zeroTrust === true,
+          })
+      : undefined,
   )
   const authorized = lazy(
-    access &&
-      (async () =>
-        (await import('../access/authorize.ts')).authorize({
-          access,
-          ...(audit === undefined ? {} : { audit }),
-        })),
+    guarded
+      ? async () =>
+          (await import('../access/authorize.ts')).authorize({
+            access,
+            defaultDeny,
+            ...(audit === undefined ? {} : { audit }),
+          })
+      : undefined,
   )
   const shown = lazy(token && (async () => (await import('../auth/bearer.ts')).bearer({ token })))
 
@@ -48,14 +66,21 @@ export function secure<C extends Components>(
         if (auth !== undefined) guards.push(authenticateMessages({ auth }))
         if (token !== undefined) senders.push(bearerMessages({ token }))
       }
-      if (access !== undefined) {
+      if (access !== undefined || zeroTrust === true) {
         const { authorizeMessages } = await import('../access/messages.ts')
         const self = async (options: AbortOptions) => {
           const mine = await token?.(options)
-          if (mine === undefined || auth === undefined) return undefined
+          if (mine === undefined || auth === undefined) return peers?.(inProcess)?.account
           return (await auth.verify(mine, options)).account
         }
-        guards.push(authorizeMessages({ access, self, ...(audit === undefined ? {} : { audit }) }))
+        guards.push(
+          authorizeMessages({
+            access,
+            self,
+            defaultDeny,
+            ...(audit === undefined ? {} : { audit }),
+          }),
+        )
       }
       return [...guards, ...own, ...senders]
     },

@@ -87,8 +87,17 @@ export interface ServiceOptions<C extends Components = Components> {
   readonly auth?: Auth
   /** Decides who may call, publish and consume; every decision is logged. @default all is allowed */
   readonly access?: Access
-  /** Shows its token with every call made and message published. @default none */
+  /**
+   * Shows its token with every call made and message published, and knows who a peer is by its
+   * certificate. @default none
+   */
   readonly identity?: Identity
+  /**
+   * Calls come and go by TLS only, of nobody but known accounts, and what neither a rule nor a definition
+   * allows is denied. Needs an `identity` that knows peers, and its `tls` in every transport.
+   * @default false
+   */
+  readonly zeroTrust?: boolean
   readonly meter?: Meter
   readonly tracer?: Tracer
   /** Around every handled call and every call made; the first is the outermost. */

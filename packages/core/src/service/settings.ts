@@ -6,6 +6,7 @@ import { jsonCodec } from '../codec/json-codec.ts'
 import { textCodec } from '../codec/text-codec.ts'
 import type { Component } from '../component/component.ts'
 import { requireContract } from '../component/contract.ts'
+import type { ServiceDefinition } from '../definition/definition.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import { consoleLogger } from '../logger/console-logger.ts'
 import type { Logger } from '../logger/logger.ts'
@@ -84,6 +85,7 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
   for (const codec of options.codecs ?? []) own(`codec ${codec.name}`, codec, 'codec/0')
   for (const [name, component] of Object.entries(options.components ?? {})) own(name, component)
 
+  if (options.zeroTrust === true) requireZeroTrust(options, remote)
   const codecs = [...(options.codecs ?? []), jsonCodec(), textCodec(), bytesCodec()]
 
   const security = secure(options, logger)
@@ -119,6 +121,40 @@ export function settle<C extends Components>(options: ServiceOptions<C>): Settin
     ),
     drain: milliseconds('shutdown.drain', options.shutdown?.drain ?? 10_000),
   }
+}
+
+/** @throws `failed_precondition` for declared access where nobody can be known. */
+export function requireCallers<C extends Components>(
+  { name, auth, identity }: ServiceOptions<C>,
+  definition: ServiceDefinition,
+): void {
+  if (auth !== undefined || identity?.accountOf !== undefined) return
+  const declared = Object.entries(definition.methods).find(
+    ([, { access }]) => access !== undefined && !access.scopes.includes(''),
+  )
+  if (declared === undefined) return
+  throw new MicroError(
+    'failed_precondition',
+    `${definition.name}/${declared[0]} declares access, and service "${name}" knows no accounts: give it auth, or an identity that knows its peers`,
+  )
+}
+
+function requireZeroTrust<C extends Components>(
+  { identity }: ServiceOptions<C>,
+  remote: readonly Transport[],
+): void {
+  if (identity?.accountOf === undefined || identity.tls === undefined) {
+    throw new MicroError(
+      'failed_precondition',
+      'zeroTrust needs an identity with certificates that knows its peers: identity: x509Identity({ … })',
+    )
+  }
+  const open = remote.find((transport) => transport.secured !== true)
+  if (open === undefined) return
+  throw new MicroError(
+    'failed_precondition',
+    `zeroTrust: transport "${open.name}" has no TLS; give it the identity's: tls: identity.tls`,
+  )
 }
 
 function milliseconds(field: string, value: number): number {

@@ -1,6 +1,7 @@
 export { type MemoryNetwork, memoryNetwork } from './memory-network.ts'
 export { type MemoryTransportOptions, memoryTransport } from './memory-transport.ts'
 export { createMessageQueue, type MessageQueue } from './message-queue.ts'
+export { type CertificateLike, describeCertificate } from './peer-certificate.ts'
 export type {
   CallHead,
   CallReceiver,
@@ -9,6 +10,7 @@ export type {
   DialOptions,
   Listener,
   Peer,
+  PeerCertificate,
   ReceivedMethod,
   Reply,
   ServerStream,

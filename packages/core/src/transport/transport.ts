@@ -77,12 +77,26 @@ export interface Connection {
   close(): Promise<void>
 }
 
+/** A certificate that a peer has proved to hold, and that an authority the transport trusts vouches for. */
+export interface PeerCertificate {
+  /** The URIs among its names: `spiffe://example.org/service/orders`. */
+  readonly uris: readonly string[]
+  /** The DNS names among its names. */
+  readonly dnsNames: readonly string[]
+  /** SHA-256 of the certificate, as 64 lower-case hex digits. */
+  readonly fingerprint: string
+  /** Milliseconds since 1970 at which it lapses. */
+  readonly expiresAt: number
+}
+
 /** Who is calling, as far as the transport knows. */
 export interface Peer {
   /** Name of the transport. */
   readonly transport: string
   /** `127.0.0.1:50412`, or the id of the calling node in process. */
   readonly address: string
+  /** There where the transport asks for one. */
+  readonly certificate?: PeerCertificate | undefined
 }
 
 /** What a server makes of arriving calls; a transport is given one to listen for. */
@@ -138,6 +152,8 @@ export interface Transport extends Component {
   readonly contract: 'transport/0'
   /** As in `Endpoint.transport`. */
   readonly name: string
+  /** Whether nothing goes over its wires but by TLS, whatever a peer asks for. */
+  readonly secured?: boolean
   /** Opens the port. @throws `unavailable` or `already_exists`, naming the address. */
   listen(receiver: CallReceiver, options?: AbortOptions): Promise<Listener>
   /** Makes the connection object; no I/O until its first call. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Context } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
+import type { TlsMaterial } from '@micro/core/identity'
 import type { CallHead, ClientStream, Connection, Reply } from '@micro/core/transport'
 import { buildConnector, Pool } from 'undici'
 import { compress } from '../compression.ts'
@@ -20,7 +21,14 @@ export class HttpConnection implements Connection {
   readonly #prefix: string
   readonly #address: string
   readonly #settings: Settings
-  readonly #sessions: SessionHolder
+  #sessions: SessionHolder
+  /** What new sockets show the server. */
+  #material: TlsMaterial | undefined
+  /** Those that showed an older certificate, until their calls have ended. */
+  readonly #ending = new Set<{
+    readonly pool: Pool | undefined
+    readonly sessions: SessionHolder
+  }>()
   /** Of the streams that are open. */
   readonly #exchanges = new Set<Exchange>()
   #pool: Pool | undefined
@@ -52,6 +60,7 @@ export class HttpConnection implements Connection {
     const headers = streamHeaders(head, context, this.#settings.compressFrom !== false)
     const open = async (): Promise<Exchange> => {
       this.#requireOpen()
+      this.#showNewest()
       const exchange =
         this.#settings.protocol === 'http1'
           ? openHttp1(this.#origin, this.#settings, path, headers)
@@ -66,6 +75,7 @@ export class HttpConnection implements Connection {
   async ping(context: Context): Promise<void> {
     requireTime(context)
     this.#requireOpen()
+    this.#showNewest()
     try {
       const { body } = await this.#http1().request({
         method: 'GET',
@@ -93,12 +103,14 @@ export class HttpConnection implements Connection {
 
   async #drain(): Promise<void> {
     const streams = [...this.#exchanges].map(({ request }) => once(request, 'close'))
-    await Promise.allSettled([this.#pool?.close(), this.#sessions.drain(), ...streams])
+    const all = [{ pool: this.#pool, sessions: this.#sessions }, ...this.#ending]
+    await Promise.allSettled([...all.map(drainSockets), ...streams])
   }
 
   async #close(): Promise<void> {
     for (const exchange of this.#exchanges) exchange.abort()
-    await Promise.all([this.#pool?.destroy(), this.#sessions.close()])
+    const all = [{ pool: this.#pool, sessions: this.#sessions }, ...this.#ending]
+    await Promise.all(all.flatMap(({ pool, sessions }) => [pool?.destroy(), sessions.close()]))
   }
 
   /** @throws `unavailable`, not processed, once it drains. */
@@ -118,6 +130,7 @@ export class HttpConnection implements Connection {
   ): Promise<Reply> {
     // Here, as compressing takes a while.
     this.#requireOpen()
+    this.#showNewest()
     const path = this.#path(head)
     if (this.#settings.protocol === 'http2') {
       return callHttp2({
@@ -166,6 +179,23 @@ export class HttpConnection implements Connection {
     return this.#pool
   }
 
+  /** New calls show the newest certificate; those under way end where they are. */
+  #showNewest(): void {
+    const { tls } = this.#settings
+    if (tls === undefined) return
+    const material = tls.current()
+    if (material === this.#material) return
+    const isFirst = this.#material === undefined
+    this.#material = material
+    if (isFirst) return
+    const old = { pool: this.#pool, sessions: this.#sessions }
+    this.#pool = undefined
+    this.#sessions = createSessionHolder(this.#origin, this.#settings)
+    this.#ending.add(old)
+    // It settles in any case.
+    void drainSockets(old).finally(() => this.#ending.delete(old))
+  }
+
   #path(head: CallHead): string {
     const key = `${head.service}/${head.method}`
     let path = this.#paths.get(key)
@@ -175,6 +205,16 @@ export class HttpConnection implements Connection {
     }
     return path
   }
+}
+
+async function drainSockets({
+  pool,
+  sessions,
+}: {
+  readonly pool: Pool | undefined
+  readonly sessions: SessionHolder
+}): Promise<void> {
+  await Promise.allSettled([pool?.close(), sessions.drain()])
 }
 
 /** Source: connectrpc.com/docs/protocol, "Unary-Get-Request". */

@@ -1,6 +1,13 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { Context, rootContext } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
-import type { CallHead, Peer, ReceivedMethod } from '@micro/core/transport'
+import {
+  type CallHead,
+  describeCertificate,
+  type Peer,
+  type ReceivedMethod,
+} from '@micro/core/transport'
 import { parseTimeout } from '../headers.ts'
 import type { Request, RequestHead, Response } from './request.ts'
 
@@ -38,6 +45,20 @@ export function toCallHead(
 }
 
 export function peerOf(request: Request): Peer {
-  const { remoteAddress, remotePort } = request.socket
-  return { transport: 'http', address: `${remoteAddress}:${remotePort}` }
+  const { socket } = request
+  const known = peers.get(socket)
+  if (known !== undefined) return known
+  const { remoteAddress, remotePort } = socket
+  // Over HTTP/2 this is a proxy, which hands the question on.
+  const shown = 'encrypted' in socket ? (socket as TLSSocket).getPeerX509Certificate() : undefined
+  const peer: Peer = {
+    transport: 'http',
+    address: `${remoteAddress}:${remotePort}`,
+    ...(shown === undefined ? {} : { certificate: describeCertificate(shown) }),
+  }
+  peers.set(socket, peer)
+  return peer
 }
+
+/** By socket, as reading a certificate costs more than a call. */
+const peers = new WeakMap<Socket, Peer>()

@@ -2,6 +2,7 @@ import { connect as connectNet, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Context } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
+import type { TlsMaterial } from '@micro/core/identity'
 import type { CallHead } from '@micro/core/transport'
 import { fromSocket, headersTooLarge, protocolError } from '../errors.ts'
 import type { Address, Settings } from '../options.ts'
@@ -16,6 +17,8 @@ const nothing = new Uint8Array()
 /** One socket to a server and the calls on it. */
 export class ClientLink {
   readonly settings: Settings
+  /** What it has shown the server. */
+  readonly material: TlsMaterial | undefined
   /** What the server takes; there once `ready` has resolved. */
   limits!: PeerLimits
   /** Resolves once calls can be made; rejects as the connection does. */
@@ -38,7 +41,8 @@ export class ClientLink {
     this.ready = opened.promise
     // Who calls is told; without calls nobody need be.
     this.ready.catch(() => undefined)
-    const socket = open(address, settings)
+    this.material = settings.tls?.current()
+    const socket = open(address, this.material)
     const timer = setTimeout(() => {
       const { connectTimeout } = settings
       this.#link.destroy(new Error(`no handshake within ${connectTimeout} ms (connectTimeout)`))
@@ -226,9 +230,9 @@ export class ClientLink {
   }
 }
 
-function open(address: Address, { tls }: Settings): Socket {
-  if (tls === undefined) return connectNet(address)
-  const { cert, key, ca } = tls.current()
+function open(address: Address, material: TlsMaterial | undefined): Socket {
+  if (material === undefined) return connectNet(address)
+  const { cert, key, ca } = material
   const trust = ca === undefined ? {} : { ca }
   return connectTls({ ...address, cert, key, ...trust })
 }

@@ -60,7 +60,13 @@ export class TcpConnection implements Connection {
     if (this.#refusal !== undefined) {
       throw new MicroError('unavailable', this.#refusal, { processed: 'no' })
     }
-    if (this.#link?.retired === true) this.#link = undefined
+    const link = this.#link
+    if (link?.retired === true) this.#link = undefined
+    else if (link?.material !== this.#settings.tls?.current() && link !== undefined) {
+      // New calls show the new certificate; those under way end where they are.
+      this.#link = undefined
+      void link.drain()
+    }
     return this.#isReady ? this.#link : undefined
   }
 

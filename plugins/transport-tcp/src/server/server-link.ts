@@ -1,8 +1,16 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { Context, rootContext } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
 import type { Metadata } from '@micro/core/metadata'
-import type { CallHead, CallReceiver, Peer, ReceivedMethod, Reply } from '@micro/core/transport'
+import {
+  type CallHead,
+  type CallReceiver,
+  describeCertificate,
+  type Peer,
+  type ReceivedMethod,
+  type Reply,
+} from '@micro/core/transport'
 import { encodeError, headersTooLarge, protocolError, tooLarge } from '../errors.ts'
 import type { Settings } from '../options.ts'
 import { frameType, maxPayload, moreFlag, noTimeout } from '../wire/frame.ts'
@@ -62,11 +70,7 @@ export class ServerLink {
     this.#settings = settings
     this.#draining = draining
     this.#onIdle = listeners.onIdle
-    const { remoteAddress, remotePort } = socket
-    this.#peer = {
-      transport: 'tcp',
-      address: remoteAddress === undefined ? 'unix' : `${remoteAddress}:${remotePort}`,
-    }
+    this.#peer = peerOf(socket)
     const timer = setTimeout(() => {
       this.#link.destroy(new Error('no hello within connectTimeout'))
     }, settings.connectTimeout)
@@ -364,4 +368,14 @@ export class ServerLink {
   #tooMuchPending(): string {
     return `more than ${this.#settings.maxPendingBytes} bytes of requests wait (maxPendingBytes)`
   }
+}
+
+function peerOf(socket: Socket): Peer {
+  const { remoteAddress, remotePort } = socket
+  const peer = {
+    transport: 'tcp',
+    address: remoteAddress === undefined ? 'unix' : `${remoteAddress}:${remotePort}`,
+  }
+  const shown = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
+  return shown === undefined ? peer : { ...peer, certificate: describeCertificate(shown) }
 }

@@ -1,7 +1,7 @@
 import { Context, rootContext } from '@micro/core/context'
 import type { MethodKind } from '@micro/core/definition'
 import { Metadata } from '@micro/core/metadata'
-import type { CallHead, CallReceiver, Connection, Reply } from '@micro/core/transport'
+import type { CallHead, CallReceiver, Connection, Listener, Reply } from '@micro/core/transport'
 import { type TcpTransportOptions, tcpTransport } from '@micro/plugin-transport-tcp'
 import { afterEach } from 'vitest'
 
@@ -16,7 +16,7 @@ const kinds: Record<string, MethodKind> = { say: 'unary', both: 'bidi_stream' }
 export async function serve(
   options: TcpTransportOptions = {},
   handlers: Partial<Pick<CallReceiver, 'unary' | 'stream'>> = {},
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+): Promise<Listener> {
   const listener = await tcpTransport(options).listen({
     ready: true,
     find: (service, name) =>
@@ -37,7 +37,7 @@ export async function serve(
     ...handlers,
   })
   opened.push(() => listener.close())
-  return { url: listener.url, close: () => listener.close() }
+  return listener
 }
 
 export function dial(url: string, options: TcpTransportOptions = {}): Connection {

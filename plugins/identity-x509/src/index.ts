@@ -1,0 +1,5 @@
+export { type AuthorityApi, AuthorityService } from './authority/authority-service.ts'
+export { type Authority, createAuthority } from './authority/create-authority.ts'
+export type { Denial, TokenRequest } from './authority/operator.ts'
+export { type X509Identity, x509Identity } from './identity/x509-identity.ts'
+export type { AuthorityOptions, X509IdentityOptions } from './options.ts'
