@@ -1,5 +1,8 @@
 import type { Route, Snapshot } from '@micro/core/router'
-import { type Picker, randomSelector } from '@micro/core/selector'
+import { type Picker, randomSelector, type Selector } from '@micro/core/selector'
+import { consistentHashSelector } from '@micro/plugin-selector-consistent-hash'
+import { p2cSelector } from '@micro/plugin-selector-p2c'
+import { roundRobinSelector } from '@micro/plugin-selector-round-robin'
 import { spreadOf } from './measure.ts'
 
 const keyCount = 65_536
@@ -41,6 +44,27 @@ export function benchPick(): void {
   console.log(
     `  10,000 against 10: ${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)}) × the time  ${median <= 2 ? 'bar 2 met' : 'BAR 2 MISSED'}`,
   )
+  for (const make of [randomSelector, roundRobinSelector, p2cSelector, consistentHashSelector])
+    benchSelector(make())
+}
+
+/** A pick that begins and ends, with a key where the selector has keys. */
+function benchSelector(selector: Selector): void {
+  const costs = sizes.map((nodes) => {
+    const picker = selector.prepare(snapshotOf(nodes))
+    const rounds: number[] = []
+    for (let round = 0; round < 12; round++) {
+      const started = performance.now()
+      for (const key of keys) {
+        const route = picker.pick(selector.supports.keys ? { key } : {})
+        if (route !== undefined) picker.done?.(route, { latency: 1, failed: false })
+      }
+      // The first rounds are the compiler's, and fill what is lazy.
+      if (round >= 3) rounds.push(((performance.now() - started) * 1e6) / keyCount)
+    }
+    return `${nodes}: ${spreadOf(rounds).median.toFixed(0)} ns`
+  })
+  console.log(`pick and done, ${selector.name}, by nodes: ${costs.join(', ')}`)
 }
 
 function pickAll(picker: Picker): void {

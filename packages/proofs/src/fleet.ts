@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createService, type Service } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
+import { randomSelector, type Selector } from '@micro/core/selector'
 import { fileRegistry } from '@micro/plugin-registry-file'
 import { httpTransport } from '@micro/plugin-transport-http'
 
@@ -17,28 +18,44 @@ interface Worker {
   readonly lines: AsyncIterableIterator<string>
 }
 
+export interface WorkerOptions {
+  /** Place in a chain of calls. @default 0, none */
+  readonly depth?: number
+  /** Milliseconds that it works on a call. @default 1 */
+  readonly work?: number
+}
+
 /** Worker processes around one registry, and a client of theirs in this process. */
 export interface Fleet extends AsyncDisposable {
   readonly client: Service
-  start(depth?: number): Promise<Worker>
+  /** Another client, which picks in its own way. */
+  connect(selector: Selector): Promise<Service>
+  start(options?: WorkerOptions): Promise<Worker>
 }
 
 export async function createFleet(): Promise<Fleet> {
   const directory = await mkdtemp(join(tmpdir(), 'micro-proof-'))
   const started: ChildProcess[] = []
-  const client = createService({
-    name: 'client',
-    registry: fileRegistry({ directory }),
-    transports: [httpTransport()],
-    logger: memoryLogger(),
-    shutdown: { signals: false },
-  })
-  await client.start()
+  const clients: Service[] = []
+  const connect = async (selector: Selector): Promise<Service> => {
+    const client = createService({
+      name: 'client',
+      registry: fileRegistry({ directory }),
+      transports: [httpTransport()],
+      selector,
+      logger: memoryLogger(),
+      shutdown: { signals: false },
+    })
+    clients.push(client)
+    await client.start()
+    return client
+  }
   return {
-    client,
-    async start(depth = 0) {
+    client: await connect(randomSelector()),
+    connect,
+    async start({ depth = 0, work = 1 } = {}) {
       const script = join(import.meta.dirname, 'worker.ts')
-      const child = spawn(process.execPath, [script, directory, String(depth)], {
+      const child = spawn(process.execPath, [script, directory, String(depth), String(work)], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       started.push(child)
@@ -48,7 +65,7 @@ export async function createFleet(): Promise<Fleet> {
       return { id: value, process: child, lines: lines as AsyncIterableIterator<string> }
     },
     async [Symbol.asyncDispose]() {
-      await client.stop()
+      for (const client of clients) await client.stop()
       for (const child of started) {
         if (child.exitCode !== null || child.signalCode !== null) continue
         child.kill('SIGKILL')

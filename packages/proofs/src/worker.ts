@@ -1,11 +1,11 @@
-/** A process that serves: `node worker.ts <registry directory> <depth of its chain, 0 for none>`. */
+/** A process that serves: `node worker.ts <registry directory> <depth of its chain, 0 for none> <work>`. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { consoleLogger, createService } from '@micro/core'
 import { fileRegistry } from '@micro/plugin-registry-file'
 import { httpTransport } from '@micro/plugin-transport-http'
 import { Chain, type SignalReport, Work } from './work.ts'
 
-const [directory = '', text = '0'] = process.argv.slice(2)
+const [directory = '', text = '0', work = '1'] = process.argv.slice(2)
 const depth = Number(text)
 
 const service = createService({
@@ -17,7 +17,7 @@ const service = createService({
 })
 if (depth === 0) {
   const answer = async (): Promise<string> => {
-    await wait(1)
+    await wait(Number(work))
     return service.id
   }
   service.handle(Work, { safe: answer, once: answer })

@@ -64,7 +64,7 @@ test('idempotent calls: none fails while one process of three is frozen', async 
 
 test('a deadline at the edge reaches the handler three services deep within 50 ms', async () => {
   await using fleet = await createFleet()
-  const workers = await Promise.all([1, 2, 3].map((depth) => fleet.start(depth)))
+  const workers = await Promise.all([1, 2, 3].map((depth) => fleet.start({ depth })))
   const edge = fleet.client.client(Chain(1))
   // The first call dials; the second one is measured.
   await edge.hang(undefined, { timeout: 500 }).catch(() => undefined)
