@@ -7,7 +7,8 @@ import type { Router, RouteView } from './router.ts'
 import { createServiceTable, type ServiceTable } from './service-table.ts'
 
 export interface RegistryRouterOptions {
-  readonly registry: Registry
+  /** Whatever tells of a service's nodes as a registry does. */
+  readonly registry: Pick<Registry, 'name' | 'watch'>
 }
 
 /**

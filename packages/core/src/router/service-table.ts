@@ -25,7 +25,10 @@ interface Feed extends ViewFeed {
 
 const retryWait = { base: 100, max: 5_000 }
 
-export function createServiceTable(registry: Registry, service: string): ServiceTable {
+export function createServiceTable(
+  registry: Pick<Registry, 'name' | 'watch'>,
+  service: string,
+): ServiceTable {
   const routes = new Map<string, Route>()
   const feeds = new Map<string, Feed>()
   const stopping = new AbortController()

@@ -1,0 +1,3 @@
+export { dnsRouter } from './dns-router.ts'
+export type { DnsRouterOptions, StaticRouterOptions } from './options.ts'
+export { staticRouter } from './static-router.ts'
