@@ -115,8 +115,8 @@ function encodeRecord(record: DnsRecord): Buffer {
 }
 
 function encodeData(record: DnsRecord): Buffer {
-  if (record.type === 'A') return Buffer.from(record.address.split('.').map(Number))
-  if (record.type === 'AAAA') {
+  if (record.type !== 'SRV') {
+    if (record.type === 'A') return Buffer.from(record.address.split('.').map(Number))
     const data = Buffer.alloc(16)
     // Written out in full in these tests.
     for (const [at, group] of record.address.split(':').entries()) {
