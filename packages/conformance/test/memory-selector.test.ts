@@ -1,4 +1,8 @@
 import { selectorConformance } from '@micro/conformance/selector'
-import { randomSelector } from '@micro/core/selector'
+import { randomSelector, zoneSelector } from '@micro/core/selector'
 
 selectorConformance({ name: 'random', create: () => randomSelector() })
+selectorConformance({
+  name: 'random within a zone',
+  create: () => zoneSelector({ zone: 'a', selector: randomSelector() }),
+})

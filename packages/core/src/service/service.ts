@@ -60,6 +60,7 @@ export interface ServiceOptions<C extends Components = Components> {
   readonly version?: string
   /** Share of calls relative to other instances; 0 takes none. @default 1 */
   readonly weight?: number
+  /** Where it runs, for clients that prefer near nodes (`zoneSelector`). @default none */
   readonly zone?: string
   /** What clients can filter by. */
   readonly labels?: Readonly<Record<string, string>>
