@@ -75,10 +75,11 @@ class ZonePicker implements Picker {
     const near = snapshot.routes.filter(({ node }) => node.zone === zone)
     const far = snapshot.routes.filter(({ node }) => node.zone !== zone)
     const { stale } = snapshot
-    this.#near = selector.prepare({ routes: near, stale }, previous?.#near)
-    this.#far = selector.prepare({ routes: far, stale }, previous?.#far)
-    this.#all = selector.supports.keys ? selector.prepare(snapshot, previous?.#all) : undefined
-    this.#keyed = previous?.#keyed ?? new Map()
+    const learnt = previous === undefined ? undefined : previous.#pickers()
+    this.#near = selector.prepare({ routes: near, stale }, learnt?.near)
+    this.#far = selector.prepare({ routes: far, stale }, learnt?.far)
+    this.#all = selector.supports.keys ? selector.prepare(snapshot, learnt?.all) : undefined
+    this.#keyed = learnt?.keyed ?? new Map()
     this.#routes = near
     this.#weight = near.reduce((sum, { node }) => sum + node.weight, 0)
     this.#overprovisioning = overprovisioning
@@ -88,6 +89,10 @@ class ZonePicker implements Picker {
         else (route.node.zone === zone ? this.#near : this.#far).done?.(route, outcome)
       }
     }
+  }
+
+  #pickers() {
+    return { near: this.#near, far: this.#far, all: this.#all, keyed: this.#keyed }
   }
 
   pick(call: Pick): Route | undefined {

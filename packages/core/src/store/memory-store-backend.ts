@@ -98,8 +98,8 @@ export class MemoryStoreBackend {
     const { key, ttl } = operation
     const record: StoreRecord = {
       key,
-      // Copied, since the caller may go on using its buffer.
-      value: operation.value.slice(),
+      // Copied, since the caller may go on using its buffer; `slice` of a Node `Buffer` copies nothing.
+      value: new Uint8Array(operation.value),
       version: String(++this.#sequence),
       metadata: { ...operation.metadata },
       expiresAt: ttl === undefined ? undefined : Date.now() + ttl,
