@@ -1,7 +1,7 @@
 import { MicroError } from '@micro/core/errors'
 
 export interface CborCodecOptions {
-  /** Levels of nesting of maps and arrays, written and read; from 1 to 1,000. @default 200 */
+  /** Levels of nesting of maps and arrays, written and read; from 1 to 300. @default 200 */
   readonly maxDepth?: number
 }
 
@@ -18,8 +18,8 @@ export function settle(options: CborCodecOptions): Settings {
   }
   const maxDepth = options.maxDepth ?? 200
   // Writing and reading recurse, and the stack has an end.
-  if (!(Number.isInteger(maxDepth) && maxDepth >= 1 && maxDepth <= 1_000)) {
-    throw invalid('maxDepth', `${maxDepth}; give a whole number from 1 to 1,000`)
+  if (!(Number.isInteger(maxDepth) && maxDepth >= 1 && maxDepth <= 300)) {
+    throw invalid('maxDepth', `${maxDepth}; give a whole number from 1 to 300`)
   }
   return { maxDepth }
 }

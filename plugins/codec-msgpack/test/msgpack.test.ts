@@ -212,7 +212,7 @@ test('a cycle is not written', () => {
   )
 })
 
-test.each([1, 200, 1_000])('%i levels are written and read, and none more', (maxDepth) => {
+test.each([1, 200, 300])('%i levels are written and read, and none more', (maxDepth) => {
   const limited = bind(msgpackCodec({ maxDepth }))
   let value: unknown = 'x'
   for (let at = 0; at < maxDepth; at++) value = at % 2 === 0 ? [value] : { a: value }
@@ -221,6 +221,18 @@ test.each([1, 200, 1_000])('%i levels are written and read, and none more', (max
   const limit = `deeper than ${maxDepth} levels, the limit maxDepth`
   expect(refusal(() => limited.encode([value]))).toContain(limit)
   expect(refusal(() => limited.decode(Uint8Array.of(0x91, ...bytes)))).toContain(limit)
+})
+
+test('very many levels name the limit, and no stack', () => {
+  for (const open of [[0x91], [0x81, 0xa1, 0x61]]) {
+    const body = Uint8Array.from(
+      { length: open.length * 100_000 },
+      (_, at) => open[at % open.length] ?? 0,
+    )
+    expect(refusal(() => bound.decode(body))).toContain(
+      'deeper than 200 levels, the limit maxDepth',
+    )
+  }
 })
 
 test('a claimed length makes no room for what is not there', () => {
@@ -269,7 +281,7 @@ test('extensions that other code gave the library are not run', () => {
 
 test('options are checked by name', () => {
   expect(() => msgpackCodec({ maxDepth: 0 })).toThrow('option maxDepth: 0')
-  expect(() => msgpackCodec({ maxDepth: 1_001 })).toThrow('option maxDepth')
+  expect(() => msgpackCodec({ maxDepth: 301 })).toThrow('option maxDepth')
   expect(() => msgpackCodec({ depth: 1 } as never)).toThrow('option depth: unknown')
 })
 

@@ -216,7 +216,7 @@ test('a cycle is not written', () => {
   expect(refusal(() => bound.encode(cycle))).toContain('deeper than 200 levels, the limit maxDepth')
 })
 
-test.each([1, 200, 1_000])('%i levels are written and read, and none more', (maxDepth) => {
+test.each([1, 200, 300])('%i levels are written and read, and none more', (maxDepth) => {
   const limited = bind(yamlCodec({ maxDepth }))
   let value: unknown = 'x'
   for (let at = 0; at < maxDepth; at++) value = at % 2 === 0 ? [value] : { a: value }
@@ -234,6 +234,14 @@ test.each([1, 200, 1_000])('%i levels are written and read, and none more', (max
     ).toContain(limit)
   }
 })
+
+test.each(['[', '- ', '{a: ', '[{a: '])(
+  'very many levels of %j name the limit, and no stack',
+  (open) => {
+    const why = refusal(() => bound.decode(utf8(open.repeat(100_000))))
+    expect(why).toContain('nested deeper than 200 levels, the limit maxDepth')
+  },
+)
 
 test.each(['? ', '{? ', '? - '])('keys within keys, %j, are refused', (open) => {
   for (const depth of [2, 200, 1_000, 100_000]) {
@@ -298,7 +306,7 @@ test('keys that mean something to objects are plain keys', () => {
 
 test('options are checked by name', () => {
   expect(() => yamlCodec({ maxDepth: 0 })).toThrow('option maxDepth: 0')
-  expect(() => yamlCodec({ maxDepth: 1_001 })).toThrow('option maxDepth')
+  expect(() => yamlCodec({ maxDepth: 301 })).toThrow('option maxDepth')
   expect(() => yamlCodec({ depth: 1 } as never)).toThrow('option depth: unknown')
 })
 
