@@ -11,6 +11,7 @@ import {
   type X509Identity,
   x509Identity,
 } from '@micro/plugin-identity-x509'
+import { grpcTransport } from '@micro/plugin-transport-grpc'
 import { httpTransport } from '@micro/plugin-transport-http'
 import { tcpTransport } from '@micro/plugin-transport-tcp'
 
@@ -18,6 +19,7 @@ import { tcpTransport } from '@micro/plugin-transport-tcp'
 export const wires: Readonly<Record<string, (tls?: TlsSource) => Transport>> = {
   'http/1.1': (tls) => httpTransport({ protocol: 'http1', ...withTls(tls) }),
   'http/2': (tls) => httpTransport({ protocol: 'http2', ...withTls(tls) }),
+  grpc: (tls) => grpcTransport(withTls(tls)),
   tcp: (tls) => tcpTransport(withTls(tls)),
 }
 

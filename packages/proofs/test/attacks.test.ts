@@ -112,12 +112,12 @@ describe.each(Object.entries(wires))('over %s', (_name, open) => {
     [
       'with one that has expired',
       async (fleet: TrustedFleet) => {
-        const by = makeAuthorityOf({ store: fleet.store, ttl: 1_000 })
+        const by = makeAuthorityOf({ store: fleet.store, ttl: 2_000 })
         const shop = await fleet.identity('shop', { by })
         await shop.connect()
         const material = shop.tls.current()
         const lapses = Date.parse(new X509Certificate(material.cert ?? '').validTo)
-        await expect.poll(() => Date.now(), { timeout: 3_000 }).toBeGreaterThan(lapses)
+        await expect.poll(() => Date.now(), { timeout: 5_000 }).toBeGreaterThan(lapses)
         return fixed(material)
       },
     ],

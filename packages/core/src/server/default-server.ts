@@ -111,6 +111,7 @@ export function createServer(options: ServerOptions): Server {
       return ready && !draining
     },
     find: (service, name) => methods.get(service)?.get(name),
+    methods: () => [...methods.values()].flatMap((one) => [...one.values()]),
 
     unary(head, body, context, peer) {
       const found = method(head)

@@ -103,6 +103,8 @@ export interface Peer {
 export interface CallReceiver {
   /** The method of these wire names, or `undefined`; transports look it up to know its kind. */
   find(service: string, method: string): ReceivedMethod | undefined
+  /** All of them, for transports that tell clients what there is. */
+  methods?(): Iterable<ReceivedMethod>
   /**
    * Handles a call. `context` carries its deadline; the transport cancels it when the client goes
    * away and finishes it afterwards. Failures are `MicroError`s, safe to send as they are.

@@ -1,0 +1,2 @@
+export { grpcTransport } from './grpc-transport.ts'
+export type { GrpcTransportOptions } from './options.ts'
