@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import Busboy from '@fastify/busboy'
+import { Busboy } from '@fastify/busboy'
 import { createService, defineService, memoryNetwork, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { memoryTransport } from '@micro/core/transport'

@@ -49,8 +49,15 @@ export function fromListen(cause: unknown, address: string): MicroError {
   })
 }
 
-/** The JSON of an error frame. */
-export function encodeError(error: MicroError): Buffer {
+/** The JSON of an error frame; of one that is longer than `limit`, no more than what it says first. */
+export function encodeError(error: MicroError, limit: number): Buffer {
+  const payload = encode(error)
+  if (payload.length <= limit) return payload
+  const { code, detail, processed } = error
+  return encode(new MicroError(code, detail.slice(0, 8_192), { processed }))
+}
+
+function encode(error: MicroError): Buffer {
   const { code, detail, processed, retryAfter, details, metadata } = error
   return Buffer.from(
     JSON.stringify({
