@@ -145,6 +145,37 @@ test('views follow the registry, filtered by version and labels', async () => {
   expect(after.routes[0]).toBe(before?.routes[1])
 })
 
+test('a service of very many nodes has fewer snapshots than changes, in order, and the last state', async () => {
+  await using registry = memoryRegistry()
+  const name = (n: number): string => `n${String(n).padStart(4, '0')}`
+  for (let n = 0; n < 4_000; n += 2) await registry.register(makeNode(name(n)))
+  await using router = registryRouter({ registry })
+  const view = router.view({ service: 'greeter' })
+  await awake(async () => {
+    let snapshot = await view.ready()
+    expect(snapshot.routes).toHaveLength(2_000)
+    let snapshots = 0
+    const changes = (async () => {
+      for (let n = 1; n < 1_000; n += 2) {
+        await registry.register(makeNode(name(n)))
+        await registry.deregister(makeNode(name(n + 1)))
+      }
+      await registry.register(makeNode(name(0), { version: '2.0.0' }))
+      await registry.register(makeNode('last'))
+    })()
+    while (snapshot.routes.find(({ node }) => node.id === 'last') === undefined) {
+      snapshot = await view.changed(snapshot)
+      snapshots += 1
+    }
+    await changes
+    const odd = Array.from({ length: 500 }, (_, n) => name(2 * n + 1))
+    const even = Array.from({ length: 1_499 }, (_, n) => name(2 * n + 1_002))
+    expect(ids(snapshot.routes)).toEqual(['last', name(0), ...odd, ...even].sort())
+    expect(snapshot.routes.find(({ node }) => node.id === name(0))?.node.version).toBe('2.0.0')
+    expect(snapshots).toBeLessThan(200)
+  })
+})
+
 test('with the registry away, the last known routes serve, and are said to be old', async () => {
   const registry = flaky()
   await using router = registryRouter({ registry })

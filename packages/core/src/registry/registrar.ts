@@ -1,5 +1,5 @@
 import type { AbortOptions, Health } from '../component/component.ts'
-import { backoff, jitter, sleep } from '../component/timing.ts'
+import { jitter, sleep } from '../component/timing.ts'
 import { runInRoot } from '../context/ambient.ts'
 import type { Node, Registry } from './registry.ts'
 
@@ -21,11 +21,15 @@ export interface Registrar {
   health(): Health
 }
 
-const retryWait = { base: 200, max: 5_000 }
+/** Milliseconds before the first new attempt; each further one waits twice as long. */
+const firstRetry = 200
 
 /**
  * Reconciles for ever: each third of the ttl, with jitter, every node is registered again, which
  * renews it, or brings it back if its lease was lost, its key deleted or its server emptied.
+ *
+ * While the registry is away it is asked at most about as often as it would be in peace, so that its
+ * return is no flood, and each node is back within a ttl.
  */
 export function createRegistrar(options: RegistrarOptions): Registrar {
   const { registry, nodes } = options
@@ -50,7 +54,9 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
         signal.throwIfAborted()
         failure = error
         options.onChange?.({ registered: false, error })
-        await sleep(backoff(attempt, retryWait) + 1, { signal })
+        const wait = Math.min(ttl / 3, firstRetry * 2 ** attempt)
+        // From half of it to all of it.
+        await sleep(jitter(0.75 * wait, 1 / 3) + 1, { signal })
       }
     }
   }

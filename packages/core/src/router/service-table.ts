@@ -1,4 +1,4 @@
-import { backoff, sleep } from '../component/timing.ts'
+import { backoff, sleep, unrefTimer } from '../component/timing.ts'
 import { runInRoot } from '../context/ambient.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { Node, Registry, RegistryEvent } from '../registry/registry.ts'
@@ -25,6 +25,13 @@ interface Feed extends ViewFeed {
 
 const retryWait = { base: 100, max: 5_000 }
 
+/**
+ * Nodes for each millisecond between two snapshots: whoever picks looks at all nodes for each new one, so
+ * that a service of ten thousand has twenty a second at most, and one of hundreds as many as it likes.
+ */
+const nodesPerMillisecond = 200
+const shortestWait = 5
+
 export function createServiceTable(
   registry: Pick<Registry, 'name' | 'watch'>,
   service: string,
@@ -35,9 +42,23 @@ export function createServiceTable(
   let known = false
   let stale = false
 
+  /** In order of ids, and kept so: sorting anew for each event costs most of all. */
+  let sorted: Route[] = []
+  let published = Number.NEGATIVE_INFINITY
+  let timer: ReturnType<typeof setTimeout> | undefined
+
   const publish = (): void => {
-    const sorted = [...routes.values()].sort((a, b) => (a.node.id < b.node.id ? -1 : 1))
+    clearTimeout(timer)
+    timer = undefined
+    published = performance.now()
     for (const feed of feeds.values()) offer(feed, sorted)
+  }
+  const publishSoon = (): void => {
+    if (timer !== undefined) return
+    const spacing = routes.size / nodesPerMillisecond
+    const wait = published + spacing - performance.now()
+    if (spacing < shortestWait || wait <= 0) publish()
+    else timer = unrefTimer(setTimeout(publish, wait))
   }
   const offer = (feed: Feed, sorted: readonly Route[]): void => {
     const matching = sorted.filter((route) => matches(route.node, feed.query))
@@ -53,17 +74,22 @@ export function createServiceTable(
   }
   const apply = (event: RegistryEvent): void => {
     if (event.type === 'delete') {
-      routes.delete(event.id)
+      if (routes.delete(event.id)) sorted.splice(placeOf(sorted, event.id), 1)
     } else if (event.type === 'put') {
-      put(routes, event.node)
+      const route = put(routes, event.node)
+      const at = placeOf(sorted, event.node.id)
+      sorted.splice(at, sorted[at]?.node.id === event.node.id ? 1 : 0, route)
     } else {
       const present = new Set(event.nodes.map((node) => node.id))
       for (const id of routes.keys()) if (!present.has(id)) routes.delete(id)
       for (const node of event.nodes) put(routes, node)
+      sorted = [...routes.values()].sort((a, b) => (a.node.id < b.node.id ? -1 : 1))
     }
+    const isFirst = !known
     known = true
     stale = false
-    publish()
+    if (isFirst) publish()
+    else publishSoon()
   }
   const fail = (error: unknown): void => {
     if (known) {
@@ -131,6 +157,7 @@ export function createServiceTable(
     },
     async close() {
       stopping.abort()
+      clearTimeout(timer)
       for (const feed of feeds.values()) {
         feed.waiting?.reject(closedError())
         feed.waiting = undefined
@@ -164,10 +191,24 @@ function closedError(): MicroError {
 }
 
 /** Keeps the route object, and with it what is known of its health, while the record is the same. */
-function put(routes: Map<string, Route>, node: Node): void {
+function put(routes: Map<string, Route>, node: Node): Route {
   const known = routes.get(node.id)
-  if (known !== undefined && JSON.stringify(known.node) === JSON.stringify(node)) return
-  routes.set(node.id, { node, ejected: false })
+  if (known !== undefined && JSON.stringify(known.node) === JSON.stringify(node)) return known
+  const route: Route = { node, ejected: false }
+  routes.set(node.id, route)
+  return route
+}
+
+/** Where a node is, or would be. */
+function placeOf(sorted: readonly Route[], id: string): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as Route).node.id < id) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function matches(node: Node, query: RouteQuery): boolean {
