@@ -18,7 +18,7 @@ interface Worker {
   readonly lines: AsyncIterableIterator<string>
 }
 
-export interface WorkerOptions {
+interface WorkerOptions {
   /** Place in a chain of calls. @default 0, none */
   readonly depth?: number
   /** Milliseconds that it works on a call. @default 1 */

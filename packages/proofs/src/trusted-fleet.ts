@@ -27,7 +27,7 @@ function withTls(tls: TlsSource | undefined): { readonly tls?: TlsSource } {
   return tls === undefined ? {} : { tls }
 }
 
-export const trustDomain = 'proof.example'
+const trustDomain = 'proof.example'
 
 /** Services with certificates of one authority, in one process but joined by real sockets. */
 export interface TrustedFleet extends AsyncDisposable {

@@ -174,7 +174,7 @@ function checkLimits(
   }
 }
 
-export function isFile(value: unknown): value is FormFile {
+function isFile(value: unknown): value is FormFile {
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== 3) return false
   const { name, type, bytes } = value as Partial<FormFile>
   return typeof name === 'string' && typeof type === 'string' && bytes instanceof Uint8Array

@@ -7,12 +7,12 @@ import { makeRequest } from '../x509/certificates.ts'
 import { exportKey, generateKeys, importKey, type KeyPair, sign } from '../x509/keys.ts'
 import { readTrust, type Trusted, verifyCertificate, verifyTrust } from './trusted.ts'
 
-export interface SignalOptions {
+interface SignalOptions {
   readonly signal: AbortSignal
 }
 
 /** A certificate, and what to make of those of others. */
-export interface Held {
+interface Held {
   /** As PEM. */
   readonly cert: string
   readonly key: string

@@ -112,7 +112,7 @@ export async function issue(
 }
 
 /** SPIFFE-ID, section 2. */
-export function nameOf(trustDomain: string, service: string): string {
+function nameOf(trustDomain: string, service: string): string {
   return `spiffe://${trustDomain}/service/${service}`
 }
 

@@ -36,14 +36,6 @@ export const maxId = 0xffff_ffff
 /** What a message of a stream costs beyond its bytes, so that empty ones are not free. */
 export const messageCost = 64
 
-/** A frame as it came. The payload is part of what the socket read. */
-export interface Frame {
-  readonly type: number
-  readonly flags: number
-  readonly id: number
-  readonly payload: Buffer
-}
-
 export function writeHeader(
   buffer: Buffer,
   at: number,
