@@ -40,11 +40,14 @@ export const flow: Trait<Broker> = {
         })
         await broker.publish('b', [message('turn')])
         expect(closed).toBe(false)
+        // Where a key has no order, both may have been begun.
+        const begun = inbox.deliveries.length
+        if (broker.supports.ordering) expect(begun).toBe(1)
         finish.resolve()
         await closing
-        expect(inbox.deliveries).toHaveLength(1)
+        expect(inbox.deliveries).toHaveLength(begun)
         await inbox.subscription.close()
-        if (broker.supports.retained) {
+        if (broker.supports.retained && begun === 1) {
           const heir = await openInbox(broker, 'a', { group: 'g' })
           expect(textsOf(await heir.received(1))).toEqual(['2'])
         }

@@ -32,9 +32,10 @@ export async function openInbox(
       const settlements: Settlement[] = []
       for (const delivery of batch) {
         deliveries.push(delivery)
+        // Told before it is settled, which some never are.
+        for (const one of waiting) if (deliveries.length >= one.count) one.resolve(deliveries)
         const settlement = await settle(delivery, deliveries.length - 1)
         settlements.push(settlement)
-        for (const one of waiting) if (deliveries.length >= one.count) one.resolve(deliveries)
         if (typeof settlement === 'object') break
       }
       return settlements

@@ -1,0 +1,94 @@
+import { makeScript, type Script } from './connection.ts'
+
+/** The one consumer of each group: what is pending belongs to the partition, whoever owns that. */
+const consumer = 'micro'
+
+/** Nothing but for its owner. */
+const fence = `
+local topic, lanes, stream = KEYS[1], KEYS[2], KEYS[3]
+local partition, token, group = ARGV[1], ARGV[2], ARGV[3]
+if redis.call('HGET', lanes, partition) ~= token then return false end
+local function acknowledge(from, to)
+  for at = from, to, 1000 do
+    redis.call('XACK', stream, group, unpack(ARGV, at, math.min(at + 999, to)))
+  end
+end
+local function claim(id, count)
+  return redis.call('XCLAIM', stream, group, '${consumer}', 0, id, 'RETRYCOUNT', count)
+end
+`
+
+/**
+ * Settles, and reads on. What was pending before comes first, if asked for.
+ *
+ * KEYS: topic, lanes, stream. ARGV: partition, token, group, how many to read or 0, id after which
+ * pending ones are wanted, '-' for all, or '' for new ones; 1 if those count as delivered once more;
+ * position from which a group that has gone is made anew; ids to acknowledge.
+ * Answers with nil for who does not own it, or with 1 if there may be more pending ones, and entries as
+ * id and fields; and times delivered, where it is not once.
+ */
+export const readScript: Script = makeScript(`${fence}
+acknowledge(8, #ARGV)
+local most, from = tonumber(ARGV[4]), ARGV[5]
+local entries = {}
+if most == 0 then return {0, entries} end
+if from ~= '' then
+  local pending = redis.pcall('XPENDING', stream, group, from, '+', most)
+  for _, one in ipairs(pending) do
+    local times = one[4] + ARGV[6]
+    local claimed = claim(one[1], times)[1]
+    if claimed then entries[#entries + 1] = {claimed[1], claimed[2], times}
+    else redis.call('XACK', stream, group, one[1]) end
+  end
+  if not pending.err and #pending > 0 then return {1, entries} end
+end
+local read = {'XREADGROUP', 'GROUP', group, '${consumer}', 'COUNT', most, 'STREAMS', stream, '>'}
+local found = redis.pcall(unpack(read))
+if found and found.err then
+  if not string.find(found.err, 'NOGROUP') then return found end
+  local last = ARGV[7]
+  local info = redis.pcall('XINFO', 'STREAM', stream)
+  local start = '0'
+  if not info.err then
+    for at = 1, #info, 2 do
+      if info[at] == 'last-generated-id' then
+        local ams, aseq = string.match(info[at + 1], '^(%d+)-(%d+)$')
+        local bms, bseq = string.match(last, '^(%d+)-(%d+)$')
+        ams, aseq, bms, bseq = tonumber(ams), tonumber(aseq), tonumber(bms), tonumber(bseq)
+        if bms < ams or (bms == ams and bseq <= aseq) then start = last end
+      end
+    end
+  end
+  redis.call('XGROUP', 'CREATE', stream, group, start, 'MKSTREAM')
+  found = redis.call(unpack(read))
+end
+if found then entries = found[1][2] end
+if #entries < most then redis.pcall('HSET', topic, stream, 1) end
+return {0, entries}`)
+
+/**
+ * One that has failed is about to be delivered again. ARGV: partition, token, group, id. Answers with
+ * nil for who does not own it, 0 for one that is no longer there, or how often it will have been.
+ */
+export const againScript: Script = makeScript(`${fence}
+local pending = redis.call('XPENDING', stream, group, ARGV[4], ARGV[4], 1)[1]
+if not pending then return 0 end
+local times = pending[4] + 1
+if not claim(ARGV[4], times)[1] then return 0 end
+return times`)
+
+/**
+ * Gives the partition up. What was read and not delivered does not count as delivered.
+ *
+ * ARGV: partition, token, group, channel of changes, how many ids to acknowledge, these, then id and
+ * times delivered of what is put back.
+ */
+export const releaseScript: Script = makeScript(`${fence}
+local acks = tonumber(ARGV[5])
+acknowledge(6, 5 + acks)
+for at = 6 + acks, #ARGV, 2 do
+  redis.pcall('XCLAIM', stream, group, '${consumer}', 0, ARGV[at], 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
+end
+redis.call('HDEL', lanes, partition)
+redis.call('PUBLISH', ARGV[4], partition)
+return 1`)
