@@ -9,6 +9,11 @@ export interface ServerCommand {
   readonly ready: (line: string) => string | undefined
   /** Milliseconds to wait for that. @default 20000 */
   readonly timeout?: number
+  /** Told the process's id as soon as it runs. */
+  readonly onSpawn?: (pid: number) => void
+  /** Whose process it is. @default the user of this one */
+  readonly uid?: number
+  readonly gid?: number
 }
 
 /** A server that this process started. It ends with this process at the latest. */
@@ -22,8 +27,9 @@ export interface RunningServer {
 
 /** Starts a server and waits for the line that says that it is ready. */
 export async function startServer(options: ServerCommand): Promise<RunningServer> {
-  const { command, args, ready, timeout = 20_000 } = options
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const { command, args, ready, timeout = 20_000, onSpawn } = options
+  const child = spawn(command, args, { ...identityOf(options), stdio: ['ignore', 'pipe', 'pipe'] })
+  if (child.pid !== undefined) onSpawn?.(child.pid)
   const end = (): void => {
     child.kill('SIGKILL')
   }
@@ -61,4 +67,9 @@ export async function startServer(options: ServerCommand): Promise<RunningServer
       await gone
     },
   }
+}
+
+/** Only where they are given: `undefined` would be refused. */
+function identityOf({ uid, gid }: ServerCommand): { uid?: number; gid?: number } {
+  return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) }
 }

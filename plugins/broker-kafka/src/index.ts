@@ -1,0 +1,15 @@
+/**
+ * Publish and subscribe over Apache Kafka, on kafkajs.
+ *
+ * ```ts
+ * import { createService } from '@micro/core'
+ * import { kafkaBroker } from '@micro/plugin-broker-kafka'
+ *
+ * const broker = kafkaBroker({ brokers: ['kafka-1:9092', 'kafka-2:9092'] })
+ * const service = createService({ name: 'shop', broker })
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { kafkaBroker } from './kafka-broker.ts'
+export type { KafkaBrokerOptions, KafkaSasl, KafkaTopics } from './options.ts'
