@@ -1,24 +1,44 @@
-/** `pnpm bench [in-process] [http] [tcp] [pick] [broker] [store] [access] [auth] [import]`: side by side with the peers, all unless named. */
+/** `pnpm bench [in-process] [http] [grpc] [tcp] [pick] [registry] [broker] [kafka] [redis] [nats] [store] [file-store] [cockroach-store] [access] [auth] [codec] [import]`: side by side with the peers, all unless named. */
 import { cpus } from 'node:os'
 import { benchAccess } from './access.ts'
 import { benchAuth } from './auth.ts'
 import { benchBroker } from './broker.ts'
+import { benchCockroachStore } from './cockroach-store.ts'
+import { benchCodec } from './codec.ts'
+import { benchCosts } from './costs.ts'
+import { benchFileStore } from './file-store.ts'
+import { benchGrpc } from './grpc.ts'
 import { benchHttp } from './http.ts'
 import { benchImport } from './import.ts'
 import { benchInProcess } from './in-process.ts'
+import { benchKafka } from './kafka.ts'
+import { benchMutualTls } from './mutual-tls.ts'
+import { benchNats } from './nats.ts'
 import { benchPick } from './pick.ts'
+import { benchRedis } from './redis.ts'
+import { benchRegistry } from './registry.ts'
 import { benchStore } from './store.ts'
 import { benchTcp } from './tcp.ts'
 
 const all = {
   'in-process': benchInProcess,
   http: benchHttp,
+  grpc: benchGrpc,
   tcp: benchTcp,
+  costs: benchCosts,
+  'mutual-tls': benchMutualTls,
   pick: benchPick,
+  registry: benchRegistry,
   broker: benchBroker,
+  kafka: benchKafka,
+  redis: benchRedis,
+  nats: benchNats,
   store: benchStore,
+  'file-store': benchFileStore,
+  'cockroach-store': benchCockroachStore,
   access: benchAccess,
   auth: benchAuth,
+  codec: benchCodec,
   import: benchImport,
 }
 const named = process.argv.slice(2)
