@@ -1,23 +1,23 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+
+const roots = ['packages', 'plugins', 'examples'].flatMap((folder) =>
+  readdirSync(folder).map((name) => `${folder}/${name}`),
+)
 
 export default defineConfig({
   test: {
-    projects: [
-      'packages/!(proofs)',
-      'plugins/*',
-      'examples/*',
-      // After all others and one at a time: fleets of processes that measure.
-      {
-        test: {
-          root: './packages/proofs',
-          name: '@micro/proofs',
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
-        },
+    projects: roots.map((root) => ({
+      test: {
+        root,
+        name: (JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { name: string }).name,
+        // Most tests wait for servers and timers. Fleets of processes, which are measured, run after all
+        // others, one at a time.
+        ...(root === 'packages/proofs'
+          ? { maxWorkers: 1, sequence: { groupOrder: 1 } }
+          : { maxWorkers: 3 }),
       },
-    ],
-    // Most of them wait for servers and timers.
-    maxWorkers: 3,
+    })),
     reporters: ['default', './packages/workspace/src/test-report.ts'],
     // A test that fails now and then is a defect, of the code or of the test.
     retry: 0,

@@ -1,7 +1,7 @@
 import { MicroError } from '@micro/core/errors'
 
 export interface P2cSelectorOptions {
-  /** Milliseconds in which what was seen of a node loses two thirds of its say. @default 10000 */
+  /** Milliseconds in which what was seen of a node loses two thirds of its say. @default 1000 */
   readonly decay?: number
   /** Milliseconds over which a node that joins others comes to its full share. @default 10000 */
   readonly slowStart?: number
@@ -16,7 +16,7 @@ export interface P2cSelectorOptions {
 export type Settings = Required<P2cSelectorOptions>
 
 const defaults: Settings = {
-  decay: 10_000,
+  decay: 1_000,
   slowStart: 10_000,
   failureCost: 1_000,
   random: Math.random,
