@@ -53,10 +53,12 @@ function bareRedis(port: number): BrokerSide {
           const found = (await reader.callBuffer('XREADGROUP', ...args)) as
             | [Buffer, [Buffer, Buffer[]][]][]
             | null
+          const acknowledged: Promise<unknown>[] = []
           for (const [stream, entries] of asPairs(found ?? [])) {
             for (const [, fields] of entries) await handle(fields[1] ?? Buffer.alloc(0))
-            await client.xack(stream, group, ...entries.map(([id]) => id))
+            acknowledged.push(client.xack(stream, group, ...entries.map(([id]) => String(id))))
           }
+          await Promise.all(acknowledged)
         }
       })()
       return async () => {

@@ -5,6 +5,7 @@ import type { Settings } from './options.ts'
 export interface RedisClient {
   readonly status: string
   callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>
+  pipeline(): RedisPipeline
   subscribe(...channels: string[]): Promise<unknown>
   unsubscribe(...channels: string[]): Promise<unknown>
   duplicate(): RedisClient
@@ -12,6 +13,13 @@ export interface RedisClient {
   disconnect(reconnect?: boolean): void
   on(event: string, listener: (...values: unknown[]) => void): unknown
   off(event: string, listener: (...values: unknown[]) => void): unknown
+}
+
+/** Commands that are sent together. */
+export interface RedisPipeline {
+  callBuffer(command: string, args: (string | Buffer | number)[]): unknown
+  /** Sends them. */
+  exec(): Promise<[error: Error | null, answer?: unknown][] | null>
 }
 
 /** The longest wait between two attempts to connect. */

@@ -3,6 +3,7 @@ import { sleep, unrefTimer } from '@micro/core/component'
 import { MicroError } from '@micro/core/errors'
 import type { RedisClient } from './client.ts'
 import { fromRedis, isUnknownScript } from './errors.ts'
+import { type Commands, createTransactor } from './transactor.ts'
 
 export interface Script {
   readonly source: string
@@ -35,6 +36,8 @@ export interface Connection {
   run(script: Script, keys: readonly string[], args: Argument[], o: RunOptions): Promise<unknown>
   /** One command on a ready client. */
   call(command: string, args: Argument[]): Promise<unknown>
+  /** Commands of one transaction on a ready client; answers or errors of each. Not asked again. */
+  transact(topic: string, commands: Commands): Promise<unknown[]>
   close(): void
 }
 
@@ -79,16 +82,18 @@ export function createConnection(
     client.disconnect(true)
   }
 
-  const call = async (command: string, args: Argument[]): Promise<unknown> => {
+  const watched = async <T>(send: () => Promise<T>): Promise<T> => {
     if (underWay === 0) quietSince = performance.now()
     underWay += 1
     try {
-      return await client.callBuffer(command, args)
+      return await send()
     } finally {
       underWay -= 1
       quietSince = performance.now()
     }
   }
+  const call = (command: string, args: Argument[]): Promise<unknown> =>
+    watched(() => client.callBuffer(command, args))
   const evaluate = async (script: Script, rest: Argument[]): Promise<unknown> => {
     try {
       return await call('EVALSHA', [script.sha, ...rest])
@@ -135,6 +140,7 @@ export function createConnection(
       return client.status === 'ready'
     },
     call,
+    transact: createTransactor(client, watched),
     whenReady,
     onReady(listener) {
       readyListeners.push(listener)

@@ -3,6 +3,7 @@ import type { BrokerMessage, Delivery } from '@micro/core/broker'
 /** Fields that no header can be named like. */
 const bodyField = ':body'
 const keyField = ':key'
+const bodyName = Buffer.from(bodyField)
 
 const noBody = Buffer.alloc(0)
 
@@ -28,19 +29,33 @@ export function toDelivery(partition: number, { id, fields }: Entry, attempt: nu
   let body: Uint8Array = noBody
   let key: string | undefined
   for (let at = 0; at + 1 < fields.length; at += 2) {
-    const name = String(fields[at])
     const value = fields[at + 1] ?? noBody
-    if (name === bodyField) body = value
-    else if (name === keyField) key = value.toString()
+    if (fields[at]?.equals(bodyName) === true) {
+      body = value
+      continue
+    }
+    const name = String(fields[at])
+    if (name === keyField) key = value.toString()
     // Others may write to our streams too; such a name would be lost in an object.
     else if (name !== '__proto__') headers[name] = value.toString()
   }
+  // Small ones from the pool of Node's, for a quarter of the time of one that has memory of its own.
+  const copy = Buffer.from(body)
   return {
     id: `${partition}/${id}`,
-    body: new Uint8Array(body),
+    body: new Uint8Array(copy.buffer, copy.byteOffset, copy.length),
     key,
     headers,
     attempt,
     timestamp: Number.parseInt(id, 10),
   }
+}
+
+/** As Redis answers. */
+export type RawEntry = [id: Buffer, fields: Buffer[], times?: number]
+
+/** Of the one stream that was read: in a pair with its name, by both versions of the protocol. */
+export function entriesOf(found: unknown): RawEntry[] {
+  const [first, second] = found as [unknown, RawEntry[]]
+  return Array.isArray(first) ? (first[1] as RawEntry[]) : second
 }

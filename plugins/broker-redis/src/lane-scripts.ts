@@ -1,18 +1,34 @@
 import { makeScript, type Script } from './connection.ts'
+import type { Commands } from './transactor.ts'
 
-/** The one consumer of each group: what is pending belongs to the partition, whoever owns that. */
+/** Of all groups: what is pending belongs to the partition, whoever owns that. */
 const consumer = 'micro'
+
+/** Settles ids, and all that is pending under consumers; they come in one string. */
+const settling = `
+local function settle(list)
+  local ids = {}
+  for name in string.gmatch(list, '%S+') do
+    if string.find(name, '^%d') then ids[#ids + 1] = name
+    else
+      local gone = redis.pcall('XGROUP', 'DELCONSUMER', stream, group, name)
+      if type(gone) == 'table' and not string.find(gone.err, 'NOGROUP') then error(gone.err) end
+    end
+    if #ids == 1000 then
+      redis.call('XACK', stream, group, unpack(ids))
+      ids = {}
+    end
+  end
+  if #ids > 0 then redis.call('XACK', stream, group, unpack(ids)) end
+end
+`
 
 /** Nothing but for its owner. */
 const fence = `
 local topic, lanes, stream = KEYS[1], KEYS[2], KEYS[3]
 local partition, token, group = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('HGET', lanes, partition) ~= token then return false end
-local function acknowledge(from, to)
-  for at = from, to, 1000 do
-    redis.call('XACK', stream, group, unpack(ARGV, at, math.min(at + 999, to)))
-  end
-end
+${settling}
 local function claim(id, count)
   return redis.call('XCLAIM', stream, group, '${consumer}', 0, id, 'RETRYCOUNT', count)
 end
@@ -23,12 +39,12 @@ end
  *
  * KEYS: topic, lanes, stream. ARGV: partition, token, group, how many to read or 0, id after which
  * pending ones are wanted, '-' for all, or '' for new ones; 1 if those count as delivered once more;
- * position from which a group that has gone is made anew; ids to acknowledge.
+ * position from which a group that has gone is made anew; what to settle.
  * Answers with nil for who does not own it, or with 1 if there may be more pending ones, and entries as
  * id and fields; and times delivered, where it is not once.
  */
 export const readScript: Script = makeScript(`${fence}
-acknowledge(8, #ARGV)
+settle(ARGV[8])
 local most, from = tonumber(ARGV[4]), ARGV[5]
 local entries = {}
 if most == 0 then return {0, entries} end
@@ -67,6 +83,49 @@ if #entries < most then redis.pcall('HSET', topic, stream, 1) end
 return {0, entries}`)
 
 /**
+ * Comes after a plain read in the same transaction, and settles. Scripts that answer with entries cost
+ * twice as much as the read itself, so where much waits this is how it is read.
+ *
+ * Who read and does not own it has taken entries that its owner will not see. So the owner loses it,
+ * too: whoever has it next begins with all that is pending, and no later entry overtakes these.
+ *
+ * KEYS: lanes, stream. ARGV: partition, token, group, channel of changes, what to settle. Answers
+ * with nil for who does not own it, or with 1.
+ */
+const settleScript = `
+local lanes, stream, group = KEYS[1], KEYS[2], ARGV[3]
+if redis.pcall('HGET', lanes, ARGV[1]) ~= ARGV[2] then
+  redis.pcall('HDEL', lanes, ARGV[1])
+  redis.pcall('PUBLISH', ARGV[4], ARGV[1])
+  return false
+end
+${settling}
+settle(ARGV[5])
+return 1`
+
+export interface PlainRead {
+  readonly keys: readonly [topic: string, lanes: string, stream: string]
+  readonly head: readonly [partition: string, token: string, group: string]
+  readonly changes: string
+  readonly wanted: number
+  readonly settled: string
+  readonly consumer: string
+}
+
+/**
+ * Commands of one transaction: reads new entries, and settles. The script goes along in full, since one
+ * that Redis did not know would leave the read without its check.
+ */
+export function plainRead({ keys, head, changes, wanted, settled, consumer }: PlainRead): Commands {
+  const [, lanes, stream] = keys
+  const [, , group] = head
+  return [
+    ['XREADGROUP', ['GROUP', group, consumer, 'COUNT', wanted, 'STREAMS', stream, '>']],
+    ['EVAL', [settleScript, 2, lanes, stream, ...head, changes, settled]],
+  ]
+}
+
+/**
  * One that has failed is about to be delivered again. ARGV: partition, token, group, id. Answers with
  * nil for who does not own it, 0 for one that is no longer there, or how often it will have been.
  */
@@ -80,13 +139,12 @@ return times`)
 /**
  * Gives the partition up. What was read and not delivered does not count as delivered.
  *
- * ARGV: partition, token, group, channel of changes, how many ids to acknowledge, these, then id and
- * times delivered of what is put back.
+ * ARGV: partition, token, group, channel of changes, what to settle, then id and times
+ * delivered of what is put back.
  */
 export const releaseScript: Script = makeScript(`${fence}
-local acks = tonumber(ARGV[5])
-acknowledge(6, 5 + acks)
-for at = 6 + acks, #ARGV, 2 do
+settle(ARGV[5])
+for at = 6, #ARGV, 2 do
   redis.pcall('XCLAIM', stream, group, '${consumer}', 0, ARGV[at], 'RETRYCOUNT', ARGV[at + 1], 'JUSTID')
 end
 redis.call('HDEL', lanes, partition)

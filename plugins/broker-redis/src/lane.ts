@@ -1,49 +1,15 @@
-import type { Deliver, Settlement } from '@micro/core/broker'
+import type { Settlement } from '@micro/core/broker'
 import { unrefTimer } from '@micro/core/component'
 import { runInRoot } from '@micro/core/context'
-import type { Argument, Connection, Script } from './connection.ts'
-import { type Entry, toDelivery } from './entries.ts'
-import { againScript, readScript, releaseScript } from './lane-scripts.ts'
+import type { Argument, Script } from './connection.ts'
+import { type Entry, entriesOf, type RawEntry, toDelivery } from './entries.ts'
+import { fromRedis } from './errors.ts'
+import type { Lane, LaneOptions } from './lane-options.ts'
+import { againScript, plainRead, readScript, releaseScript } from './lane-scripts.ts'
+import { createTakes, type Take } from './takes.ts'
 
-export interface LaneOptions {
-  readonly connection: Connection
-  readonly partition: number
-  /** Shows that the partition is still ours; another owner has another one. */
-  readonly token: string
-  readonly group: string
-  /** Names in Redis: topic, lanes of the group, stream; channel of changes. */
-  readonly keys: readonly [topic: string, lanes: string, stream: string]
-  readonly changes: string
-  readonly deliver: Deliver
-  readonly batch: number
-  readonly prefetch: number
-  readonly timeout: number
-  /** Ends when what was in hand of the partition, when it was lost before, has been handled. */
-  readonly after: Promise<void> | undefined
-  readonly isPaused: () => boolean
-  /** Whether others know us to be alive; what is ours may otherwise be theirs by now. */
-  readonly isAlive: () => boolean
-  readonly onDelivered: (count: number) => void
-  /** It has found that it belongs to another. */
-  readonly onLost: () => void
-}
-
-/** What one subscription does with a partition that it owns: reads, delivers, settles, in order. */
-export interface Lane {
-  readonly partition: number
-  readonly token: string
-  /** Resolves when no handler of it runs any more. */
-  readonly ended: Promise<void>
-  /** Looks whether there is something new, or goes on after a pause. */
-  wake(): void
-  /** Resolves when nothing of it runs any more, and the partition has been given up. */
-  release(): Promise<void>
-  /** It belongs to another now. */
-  lose(): void
-}
-
-interface Held {
-  readonly entry: Entry
+interface Held extends Entry {
+  readonly take: Take | undefined
   /** Deliveries, the next one included. */
   attempt: number
   /** The one that `attempt` counts has been made. */
@@ -53,11 +19,17 @@ interface Held {
 /** After a delivery that settled nothing, or a failure of its own. */
 const shortPause = 100
 
+/** With fewer entries the commands of a transaction cost more than a script that answers with them. */
+const leastPlain = 10
+
 export function openLane(options: LaneOptions): Lane {
   const { connection, partition, token, group, keys, deliver, batch, prefetch, timeout } = options
-  const most = Math.max(prefetch, batch)
+  // With large batches, one in hand and one ahead.
+  const most = Math.max(prefetch, batch + Math.min(prefetch, batch))
   const held: Held[] = []
-  let acks: string[] = []
+  const takes = createTakes()
+  /** Handled, and to be settled. */
+  let handled: Held[] = []
   /** Where pending entries are read from, until there are no more. */
   let pendingAfter: string | undefined = '-'
   /** Those of a former owner have been delivered; those whose answer was lost have not. */
@@ -65,6 +37,10 @@ export function openLane(options: LaneOptions): Lane {
   let lastId = '0-0'
   let reading: Promise<void> | undefined
   let isEmpty = false
+  /** The last request has found as many as it wanted. */
+  let much = false
+  /** Redis has not let us read plainly. */
+  let refused = false
   /** Something may be new since the last request was sent. */
   let woken = false
   let releasing = false
@@ -84,7 +60,7 @@ export function openLane(options: LaneOptions): Lane {
       wakeUp = done
     })
   const nudge = (): void => wakeUp?.()
-  const head: Argument[] = [String(partition), token, group]
+  const head = [String(partition), token, group] as const
   const ask = (script: Script, rest: Argument[], retry: boolean): Promise<unknown> =>
     connection.run(script, keys, [...head, ...rest], {
       within: timeout,
@@ -97,17 +73,23 @@ export function openLane(options: LaneOptions): Lane {
     const isEnough = held.length > most / 2 || stop() || options.isPaused()
     const wanted = isEnough ? 0 : most - held.length
     woken = false
-    const settled = acks
-    acks = []
+    const settled = handled
+    handled = []
     const from = pendingAfter === undefined ? '' : pendingAfter
-    const after = held.at(-1)?.entry.id ?? lastId
+    const after = held.at(-1)?.id ?? lastId
+    const consumer = isPlain(wanted) ? takes.next() : undefined
+    const names = takes.name(settled)
     let answer: unknown
     try {
-      const rest = [wanted, from, countPending ? 1 : 0, after, ...settled]
       // Not again by itself: what the lost answer has read is pending now, and comes first.
-      answer = await ask(readScript, rest, false)
+      answer =
+        consumer !== undefined
+          ? await askPlainly(wanted, names, consumer)
+          : await ask(readScript, [wanted, from, countPending ? 1 : 0, after, names], false)
     } catch (error) {
-      acks = [...settled, ...acks]
+      takes.doubt(settled, consumer)
+      if (consumer !== undefined) refused ||= fromRedis(error).code !== 'unavailable'
+      handled = [...settled, ...handled]
       if (pendingAfter === undefined && wanted > 0) {
         pendingAfter = after === '0-0' ? '-' : `(${after}`
         countPending = false
@@ -115,17 +97,46 @@ export function openLane(options: LaneOptions): Lane {
       throw error
     }
     if (answer === null) return lose()
+    takes.settled(settled)
     if (wanted === 0) return
-    const [more, entries] = answer as [number, [Buffer, Buffer[], number?][]]
+    const [more, entries] = answer as [number, RawEntry[]]
+    const take = consumer === undefined ? undefined : takes.open(consumer, entries.length)
     for (const [id, fields, attempt = 1] of entries) {
-      held.push({ entry: { id: String(id), fields }, attempt, failed: false })
+      held.push({ id: id.toString('latin1'), fields, take, attempt, failed: false })
     }
-    const newest = held.at(-1)?.entry.id
+    const newest = held.at(-1)?.id
     if (entries.length > 0 && newest !== undefined) lastId = newest
     if (more === 1) pendingAfter = `(${lastId}`
-    else pendingAfter = undefined
-    if (pendingAfter === undefined) countPending = true
-    isEmpty = more === 0 && entries.length === 0
+    else {
+      pendingAfter = undefined
+      countPending = true
+    }
+    much = more === 0 && entries.length === wanted
+    // Only the script has us called when something comes.
+    isEmpty = more === 0 && entries.length === 0 && consumer === undefined
+  }
+  /** Only while others know us to be alive: one who is not the owner does damage by it. */
+  const isPlain = (wanted: number): boolean =>
+    much &&
+    wanted >= leastPlain &&
+    pendingAfter === undefined &&
+    !refused &&
+    connection.isReady &&
+    options.isAlive()
+  const askPlainly = async (
+    wanted: number,
+    settled: string,
+    consumer: string,
+  ): Promise<unknown> => {
+    const { changes } = options
+    const answers = await connection.transact(
+      keys[0],
+      plainRead({ keys, head, changes, wanted, settled, consumer }),
+    )
+    const [found, isOurs] = answers
+    for (const one of answers) if (one instanceof Error) throw fromRedis(one)
+    if (isOurs !== 1) return null
+    return [0, found === null ? [] : entriesOf(found)]
   }
   const readOnce = (): Promise<void> => {
     reading ??= read().finally(() => {
@@ -136,9 +147,7 @@ export function openLane(options: LaneOptions): Lane {
 
   const deliverNext = async (): Promise<void> => {
     const size = Math.min(batch, held.length)
-    const deliveries = held
-      .slice(0, size)
-      .map(({ entry, attempt }) => toDelivery(partition, entry, attempt))
+    const deliveries = held.slice(0, size).map((one) => toDelivery(partition, one, one.attempt))
     let settlements: readonly Settlement[]
     try {
       settlements = await deliver(String(partition), deliveries)
@@ -149,22 +158,32 @@ export function openLane(options: LaneOptions): Lane {
     if (lost.signal.aborted) return
     let retryAfter = settlements.length === 0 ? shortPause : undefined
     let failed: Held | undefined
+    let done = 0
     for (const settlement of settlements.slice(0, size)) {
+      const one = held[done]
+      if (one === undefined) break
       if (typeof settlement === 'object') {
         retryAfter = settlement.retryAfter
-        failed = held[0]
-        if (failed !== undefined) failed.failed = true
+        failed = one
+        fail(one)
         break
       }
-      const done = held.shift()
-      if (done !== undefined) acks.push(done.entry.id)
+      if (one.take !== undefined) one.take.left -= 1
+      done += 1
     }
+    const settled = held.splice(0, done)
+    handled = handled.length === 0 ? settled : [...handled, ...settled]
     options.onDelivered(size)
     if (retryAfter === undefined) return
     // What went before is settled meanwhile.
-    if (acks.length > 0) void quietly(readOnce())
+    if (handled.length > 0) void quietly(readOnce())
     await pause(retryAfter)
     if (failed !== undefined && !stop()) await countAgain(failed)
+  }
+  const fail = (failed: Held): void => {
+    failed.failed = true
+    // It is claimed before it is delivered again.
+    if (failed.take !== undefined) failed.take.broken = true
   }
   const pause = async (milliseconds: number): Promise<void> => {
     const until = performance.now() + milliseconds
@@ -173,9 +192,9 @@ export function openLane(options: LaneOptions): Lane {
     }
   }
   const countAgain = async (failed: Held): Promise<void> => {
-    const times = await untilAnswered(() => ask(againScript, [failed.entry.id], true))
+    const times = await untilAnswered(() => ask(againScript, [failed.id], true))
     if (times === null) lose()
-    else if (times === 0) held.shift()
+    else if (times === 0) takes.settled(held.splice(0, 1))
     else if (typeof times === 'number') {
       failed.attempt = times
       failed.failed = false
@@ -201,10 +220,12 @@ export function openLane(options: LaneOptions): Lane {
         else if (held.length === 0) {
           isEmpty = false
           await readOnce()
-          if (isEmpty && !woken && acks.length === 0 && !stop()) await wait()
+          if (isEmpty && !woken && handled.length === 0 && !stop()) await wait()
         } else {
+          // The next ones come meanwhile.
+          if (much && held.length <= most / 2) void quietly(readOnce())
           await deliverNext()
-          if (!stop() && acks.length > 0) {
+          if (!stop() && handled.length > 0) {
             const settling = readOnce()
             if (held.length === 0) await settling
             else void quietly(settling)
@@ -225,11 +246,8 @@ export function openLane(options: LaneOptions): Lane {
   const giveBack = async (): Promise<void> => {
     await reading?.catch(() => undefined)
     if (lost.signal.aborted) return
-    const rest = held.flatMap(({ entry, attempt, failed }) => [
-      entry.id,
-      failed ? attempt : attempt - 1,
-    ])
-    await ask(releaseScript, [options.changes, acks.length, ...acks, ...rest], true)
+    const rest = held.flatMap(({ id, attempt, failed }) => [id, failed ? attempt : attempt - 1])
+    await ask(releaseScript, [options.changes, takes.name(handled), ...rest], true)
   }
 
   const running = runInRoot(run)

@@ -178,6 +178,42 @@ describe.skipIf(!hasRedis)('a real Redis', () => {
     expect([...new Set(seen.texts())]).toEqual(texts)
   })
 
+  test('a backlog over connections that are cut, and servers that are killed: nothing is lost', async () => {
+    const namespace = newScope()
+    let chunks = 0
+    const proxy = await startTcpProxy(place.redis.port, () => {
+      chunks += 1
+      if (chunks < 60 || chunks % 40 > 0) return 'pass'
+      return chunks % 80 === 0 ? 'cut' : 'pass-and-cut'
+    })
+    place.defer(() => proxy.stop())
+    const options = { namespace, partitions: 2, timeout: 20_000, leaseTtl: 20_000 }
+    const broker = place.open({ ...options, url: `redis://127.0.0.1:${proxy.port}` })
+    const publisher = place.open(options)
+    const different = new Set<string>()
+    const seen = collector((delivery) => {
+      different.add(textOf(delivery))
+      return 'ack'
+    })
+    const subscription = await broker.subscribe('a', seen.deliver, { group: 'g', batch: 50 })
+    const texts = Array.from({ length: 12_000 }, (_, at) => String(at))
+    for (let at = 0; at < texts.length; at += 1_000) {
+      const some = texts.slice(at, at + 1_000)
+      await publisher.publish(
+        'a',
+        some.map((text) => message(text, `k${Number(text) % 5}`)),
+      )
+      if (at === 6_000) await place.redis.restart()
+    }
+    await vi.waitFor(() => expect(different.size).toBe(texts.length), { timeout: 25_000 })
+    for (let key = 0; key < 5; key++) {
+      const ofKey = seen.deliveries.filter((one) => one.key === `k${key}`).map(textOf)
+      const first = [...new Set(ofKey)].map(Number)
+      expect(first).toEqual([...first].sort((a, b) => a - b))
+    }
+    await subscription.close()
+  })
+
   test('a connection that says nothing is given up for a new one', async () => {
     const proxy = await startTcpProxy(place.redis.port)
     place.defer(() => proxy.stop())
