@@ -1,4 +1,4 @@
-/** `pnpm bench [in-process] [http] [grpc] [tcp] [pick] [registry] [broker] [kafka] [redis] [nats] [store] [file-store] [cockroach-store] [access] [auth] [codec] [import]`: side by side with the peers, all unless named. */
+/** `pnpm bench [name …]`: side by side with the peers, all of the rows below unless named. */
 import { cpus } from 'node:os'
 import { benchAccess } from './access.ts'
 import { benchAuth } from './auth.ts'
@@ -18,12 +18,14 @@ import { benchPick } from './pick.ts'
 import { benchRedis } from './redis.ts'
 import { benchRegistry } from './registry.ts'
 import { benchStore } from './store.ts'
+import { benchStreams } from './streams.ts'
 import { benchTcp } from './tcp.ts'
 
 const all = {
   'in-process': benchInProcess,
   http: benchHttp,
   grpc: benchGrpc,
+  streams: benchStreams,
   tcp: benchTcp,
   costs: benchCosts,
   'mutual-tls': benchMutualTls,

@@ -1,4 +1,4 @@
-/** A server process for the gRPC comparison: `node grpc-server.ts micro|bare|nice|connect`. */
+/** A server process for the gRPC comparison: `node grpc-server.ts micro|micro-http|micro-tcp|bare|nice|connect`. */
 import { once } from 'node:events'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -14,7 +14,10 @@ import {
 } from '@grpc/grpc-js'
 import { createService, defineService, serverStream, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
+import type { Transport } from '@micro/core/transport'
 import { grpcTransport } from '@micro/plugin-transport-grpc'
+import { httpTransport } from '@micro/plugin-transport-http'
+import { tcpTransport } from '@micro/plugin-transport-tcp'
 import { createServer as createNice } from 'nice-grpc'
 import { serve } from './bench-server.ts'
 import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
@@ -32,22 +35,9 @@ interface Flow {
 }
 
 await serve({
-  async micro() {
-    const service = createService({
-      name: 'remote',
-      logger: memoryLogger(),
-      transports: [grpcTransport()],
-    })
-    service.handle(Remote, {
-      echo: (input) => input,
-      async *flow({ count, size }) {
-        const message = 'x'.repeat(size)
-        for (let n = 0; n < count; n++) yield message
-      },
-    })
-    await service.start()
-    return service.nodes[0]?.endpoints[0]?.url as string
-  },
+  micro: () => startMicro(grpcTransport()),
+  'micro-http': () => startMicro(httpTransport()),
+  'micro-tcp': () => startMicro(tcpTransport()),
   bare: () =>
     new Promise((resolve, reject) => {
       const server = new Server()
@@ -82,3 +72,20 @@ await serve({
       )
     }),
 })
+
+async function startMicro(transport: Transport): Promise<string> {
+  const service = createService({
+    name: 'remote',
+    logger: memoryLogger(),
+    transports: [transport],
+  })
+  service.handle(Remote, {
+    echo: (input) => input,
+    async *flow({ count, size }) {
+      const message = 'x'.repeat(size)
+      for (let n = 0; n < count; n++) yield message
+    },
+  })
+  await service.start()
+  return service.nodes[0]?.endpoints[0]?.url as string
+}

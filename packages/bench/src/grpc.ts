@@ -1,4 +1,4 @@
-import { createService, defineService, serverStream, unary } from '@micro/core'
+import { createService, defineService, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { memoryRegistry, type Node } from '@micro/core/registry'
 import { grpcTransport } from '@micro/plugin-transport-grpc'
@@ -7,10 +7,7 @@ import { bareClient, connectClient, type GrpcPeer, niceClient } from './grpc-pee
 import { compare, inFlight } from './measure.ts'
 import { type Payload, payload } from './payload.ts'
 
-const Remote = defineService('remote', {
-  echo: unary<Payload, Payload>(),
-  flow: serverStream<{ count: number; size: number }, string>(),
-})
+const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 
 const widths = [
   ['sequential', 1, 2_000],
@@ -31,11 +28,6 @@ export async function benchGrpc(): Promise<void> {
   })
   await service.start()
   const remote = service.client(Remote)
-  const read = async (count: number, size: number): Promise<void> => {
-    let found = 0
-    for await (const _message of remote.flow({ count, size })) found += 1
-    if (found !== count) throw new Error(`${found} messages of ${count}`)
-  }
 
   for (const [kind, connect] of Object.entries({
     bare: bareClient,
@@ -61,7 +53,7 @@ export async function benchGrpc(): Promise<void> {
         ...(kind === 'bare' ? { bar: 0.95 } : {}),
       })
     }
-    await benchStreams(read, micro.cpu, peer, server.cpu)
+    if (kind === 'bare') await benchSizes(remote.echo, micro.cpu, peer, server.cpu)
     await peer.close()
     server.process.disconnect()
   }
@@ -69,22 +61,26 @@ export async function benchGrpc(): Promise<void> {
   micro.process.disconnect()
 }
 
-/** Messages of one stream, small and large, where the peer has one. A call is a message. */
-async function benchStreams(
-  read: (count: number, size: number) => Promise<void>,
+/** Larger messages, beside grpc-js. */
+async function benchSizes(
+  call: (message: Payload) => Promise<unknown>,
   cpu: () => Promise<number>,
-  { name, read: readPeer }: GrpcPeer,
+  peer: GrpcPeer,
   peerCpu: () => Promise<number>,
 ): Promise<void> {
-  if (readPeer === undefined) return
-  for (const [label, size, calls] of [
-    ['90 bytes', 88, 10_000],
-    ['64 KiB: 16 messages are 1 MiB', 65_534, 1_000],
+  for (const [size, length, calls] of [
+    ['10 KB', 10_000, 2_000],
+    ['1 MB', 1_000_000, 60],
   ] as const) {
+    const large: Payload = { ...payload, name: 'x'.repeat(length) }
     await compare({
-      what: `grpc, messages down one stream, ${label}`,
-      ours: { name: 'micro', run: (n) => read(n, size), cpu },
-      peer: { name, run: (n) => readPeer(n, size), cpu: peerCpu },
+      what: `grpc, unary JSON, ${size}, 16 in flight`,
+      ours: { name: 'micro', run: (n) => inFlight(n, 16, () => call(large)), cpu },
+      peer: {
+        name: peer.name,
+        run: (n) => inFlight(n, 16, () => peer.call(large)),
+        cpu: peerCpu,
+      },
       calls,
     })
   }

@@ -3,14 +3,17 @@ import { type AddressInfo, createServer } from 'node:net'
 import { createService, defineService, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { msgpackCodec } from '@micro/plugin-codec-msgpack'
+import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
 import { tcpTransport } from '@micro/plugin-transport-tcp'
 import { ServerTCP } from '@nestjs/microservices'
 import { ServiceBroker } from 'moleculer'
 import { createFramedSocket } from './bare-framing.ts'
 import { serve } from './bench-server.ts'
+import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
 import type { Payload } from './payload.ts'
 import { freePort, moleculerOptions } from './tcp-peers.ts'
 
+const Proto = fromProto(EchoService)
 const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 
 await serve({
@@ -19,9 +22,10 @@ await serve({
       name: 'remote',
       logger: memoryLogger(),
       transports: [tcpTransport()],
-      codecs: [msgpackCodec()],
+      codecs: [msgpackCodec(), protobufCodec()],
     })
     service.handle(Remote, { echo: (input) => input })
+    service.handle(Proto, { echo: ({ $typeName: _name, ...input }) => input })
     await service.start()
     return service.nodes[0]?.endpoints[0]?.url as string
   },

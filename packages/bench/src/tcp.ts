@@ -2,12 +2,15 @@ import { createService, defineService, unary } from '@micro/core'
 import { memoryLogger } from '@micro/core/logger'
 import { memoryRegistry, type Node } from '@micro/core/registry'
 import { msgpackCodec } from '@micro/plugin-codec-msgpack'
+import { fromProto, protobufCodec } from '@micro/plugin-codec-protobuf'
 import { tcpTransport } from '@micro/plugin-transport-tcp'
 import { startServer } from './bench-server.ts'
+import { EchoService } from './gen/micro/bench/v1/echo_pb.ts'
 import { compare, inFlight } from './measure.ts'
 import { type Payload, payload } from './payload.ts'
 import { bareClient, moleculerClient, nestClient, type TcpPeer } from './tcp-peers.ts'
 
+const Proto = fromProto(EchoService)
 const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
 
 const widths = [
@@ -19,13 +22,14 @@ const widths = [
 export async function benchTcp(): Promise<void> {
   const micro = await startServer('tcp-server.ts', 'micro')
   const registry = memoryRegistry()
-  await registry.register(nodeAt(micro.url), { ttl: 3_600_000 })
+  for (const name of ['remote', Proto.name])
+    await registry.register(nodeAt(micro.url, name), { ttl: 3_600_000 })
   const service = createService({
     name: 'client',
     registry,
     logger: memoryLogger(),
     transports: [tcpTransport()],
-    codecs: [msgpackCodec()],
+    codecs: [msgpackCodec(), protobufCodec()],
     shutdown: { signals: false },
   })
   await service.start()
@@ -65,7 +69,7 @@ export async function benchTcp(): Promise<void> {
   micro.process.disconnect()
 }
 
-/** Larger messages, and MessagePack, beside the bare server's JSON. */
+/** Larger messages, MessagePack and protobuf, beside the bare server's JSON. */
 async function benchSizes(
   service: ReturnType<typeof createService>,
   cpu: () => Promise<number>,
@@ -77,8 +81,11 @@ async function benchSizes(
     ['1 MB', 1_000_000, 100],
   ] as const) {
     const large: Payload = { ...payload, name: 'x'.repeat(length) }
-    for (const contentType of ['application/json', 'application/msgpack']) {
-      const client = service.client(Remote, { defaults: { contentType } })
+    for (const contentType of ['application/json', 'application/msgpack', 'application/proto']) {
+      const client =
+        contentType === 'application/proto'
+          ? service.client(Proto)
+          : service.client(Remote, { defaults: { contentType } })
       await compare({
         what: `tcp, ${contentType}, ${size}, 16 in flight`,
         ours: { name: 'micro', run: (n) => inFlight(n, 16, () => client.echo(large)), cpu },
@@ -93,16 +100,23 @@ async function benchSizes(
   }
 }
 
-function nodeAt(url: string): Node {
+function nodeAt(url: string, service: string): Node {
   return {
     schema: 1,
-    id: 'remote-1',
-    service: 'remote',
+    id: `${service}-1`,
+    service,
     version: '1.0.0',
     weight: 1,
     labels: {},
     endpoints: [
-      { transport: 'tcp', url, contentTypes: ['application/json', 'application/msgpack'] },
+      {
+        transport: 'tcp',
+        url,
+        contentTypes:
+          service === Proto.name
+            ? ['application/proto']
+            : ['application/json', 'application/msgpack'],
+      },
     ],
   }
 }

@@ -1,23 +1,11 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
-
-/** Ports of the loopback interface that are free now, each another one. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports: number[] = []
-  for (const server of servers) {
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    ports.push((server.address() as AddressInfo).port)
-  }
-  for (const server of servers) await once(server.close(), 'close')
-  return ports
-}
+import { createServer } from 'node:net'
 
 /**
- * Free ports that stay free while their server is away: none of those that the system gives to clients,
- * which might even meet themselves there.
+ * Ports of the loopback interface that are free now, each another one, and stay free while their server is
+ * away: none of those that the system gives to clients, which might even meet themselves there.
  */
-export async function stablePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>()
   while (ports.size < count) {
     const port = 15_000 + Math.floor(Math.random() * 17_000)

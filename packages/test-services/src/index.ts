@@ -2,6 +2,7 @@
 export { type Authority, makeAuthority, rotatingTls } from './certificates.ts'
 export { type Etcd, type EtcdOptions, etcdBinary, startEtcd } from './etcd.ts'
 export { type EtcdCluster, startEtcdCluster } from './etcd-cluster.ts'
+export { freePorts } from './free-ports.ts'
 export { type Kafka, type KafkaNode, type KafkaOptions, startKafka } from './kafka.ts'
 export { kafkaHome } from './kafka-target.ts'
 export { type Nats, type NatsOptions, natsBinary, startNats } from './nats.ts'

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { stablePorts } from './free-ports.ts'
+import { freePorts } from './free-ports.ts'
 import { archiveOf, clusterId, javaArgs, runKafkaTool } from './kafka-target.ts'
 import { type RunningServer, startServer } from './server-process.ts'
 
@@ -61,7 +61,7 @@ interface Ports {
 export async function startKafka(home: string, options: KafkaOptions = {}): Promise<Kafka> {
   const folder = await mkdtemp(join(tmpdir(), 'micro-kafka-'))
   const count = options.nodes ?? 1
-  const free = await stablePorts(count * 3)
+  const free = await freePorts(count * 3)
   const ports = Array.from({ length: count }, (_, at): Ports => {
     const [client = 0, peer = 0, controller = 0] = free.slice(at * 3)
     return { client, peer, controller }

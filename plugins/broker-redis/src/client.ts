@@ -16,7 +16,7 @@ export interface RedisClient {
 }
 
 /** Commands that are sent together. */
-export interface RedisPipeline {
+interface RedisPipeline {
   callBuffer(command: string, args: (string | Buffer | number)[]): unknown
   /** Sends them. */
   exec(): Promise<[error: Error | null, answer?: unknown][] | null>

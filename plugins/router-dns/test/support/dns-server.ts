@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { freePorts } from '@micro/test-services'
 
 export type DnsRecord =
   | { readonly type: 'A' | 'AAAA'; readonly address: string; readonly ttl?: number }
@@ -33,9 +34,10 @@ export async function startDns(): Promise<DnsServer> {
   const zone = new Map<string, readonly DnsRecord[]>()
   const sockets = new Set<Socket>()
   const udp = createSocket('udp4')
-  udp.bind(0, '127.0.0.1')
+  // One that is free for TCP and given to no client: then nobody has it for UDP either.
+  const [port = 0] = await freePorts(1)
+  udp.bind(port, '127.0.0.1')
   await once(udp, 'listening')
-  const { port } = udp.address()
   const server: DnsServer = {
     address: `127.0.0.1:${port}`,
     zone,
