@@ -11,6 +11,10 @@ import { compare, inFlight } from './measure.ts'
 import { type Payload, payload } from './payload.ts'
 
 const Remote = defineService('remote', { echo: unary<Payload, Payload>() })
+/** What nobody allows is denied where accounts are known. */
+const Guarded = defineService('remote', {
+  echo: unary<Payload, Payload>({ access: { scopes: ['service:client'] } }),
+})
 const trustDomain = 'bench.example'
 
 const wires: Readonly<Record<string, (identity?: X509Identity) => Transport>> = {
@@ -89,7 +93,8 @@ async function connect(
       ...(identity === undefined ? {} : { identity, zeroTrust: true }),
     })
   const server = make('remote', identities?.[0])
-  server.handle(Remote, { echo: (input) => input })
+  const definition = identities === undefined ? Remote : Guarded
+  server.handle(definition, { echo: (input) => input })
   await server.start()
   const client = make('client', identities?.[1])
   await client.start()
