@@ -7,7 +7,7 @@ export interface ServerCommand {
   readonly args: readonly string[]
   /** What a line says when the server takes requests; what it returns is `ready`. */
   readonly ready: (line: string) => string | undefined
-  /** Milliseconds to wait for that. @default 20000 */
+  /** Milliseconds to wait for that. @default 60000 */
   readonly timeout?: number
   /** Told the process's id as soon as it runs. */
   readonly onSpawn?: (pid: number) => void
@@ -27,7 +27,7 @@ export interface RunningServer {
 
 /** Starts a server and waits for the line that says that it is ready. */
 export async function startServer(options: ServerCommand): Promise<RunningServer> {
-  const { command, args, ready, timeout = 20_000, onSpawn } = options
+  const { command, args, ready, timeout = 60_000, onSpawn } = options
   const child = spawn(command, args, { ...identityOf(options), stdio: ['ignore', 'pipe', 'pipe'] })
   if (child.pid !== undefined) onSpawn?.(child.pid)
   const end = (): void => {
