@@ -38,6 +38,19 @@ export const delivering: Trait<Broker> = {
       },
     },
     {
+      name: 'a publisher may use its bytes again once they are published',
+      run: async (harness) => {
+        const broker = await harness.open()
+        const inbox = await openInbox(broker, 'a', { group: 'g' })
+        // `slice` of a Node `Buffer` copies nothing.
+        for (const [at, body] of [new TextEncoder().encode('0'), Buffer.from('1')].entries()) {
+          await broker.publish('a', [{ body, headers: {} }])
+          body.fill(0)
+          expect(textsOf(await inbox.received(at + 1)).at(-1)).toBe(String(at))
+        }
+      },
+    },
+    {
       name: 'a batch of publishing arrives whole; ids are unique; attempts count from one',
       run: async (harness) => {
         const broker = await harness.open()

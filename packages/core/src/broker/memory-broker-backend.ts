@@ -127,8 +127,8 @@ export class MemoryBrokerBackend {
 
   #enqueue(groups: Map<string, Group> | undefined, message: BrokerMessage): void {
     const delivery: Delivery = {
-      // Copied, since the publisher may go on using its own.
-      body: message.body.slice(),
+      // Copied, since the publisher may go on using its own; `slice` of a Node `Buffer` copies nothing.
+      body: new Uint8Array(message.body),
       key: message.key,
       headers: { ...message.headers },
       id: String(++this.#sequence),
@@ -196,7 +196,7 @@ function takeBatch(lane: Lane, size: number): Delivery[] {
   return waiting.map(({ delivery, failures }) => ({
     ...delivery,
     // Copied, since a handler may keep and change what it gets.
-    body: delivery.body.slice(),
+    body: new Uint8Array(delivery.body),
     headers: { ...delivery.headers },
     attempt: failures + 1,
   }))

@@ -6,6 +6,7 @@ import type { TlsMaterial } from '@micro/core/identity'
 import type { CallHead } from '@micro/core/transport'
 import { fromSocket, headersTooLarge, protocolError } from '../errors.ts'
 import type { Address, Settings } from '../options.ts'
+import { CallTable } from '../wire/call-table.ts'
 import { frameType, maxId, noTimeout } from '../wire/frame.ts'
 import { Link, type PeerLimits } from '../wire/link.ts'
 import { encodeMetadata } from '../wire/metadata-block.ts'
@@ -27,7 +28,7 @@ export class ClientLink {
   retired = false
   readonly #address: string
   readonly #link: Link
-  readonly #calls = new Map<number, ClientCall>()
+  readonly #calls = new CallTable<ClientCall>()
   readonly #methods = new Map<string, Map<string, Map<string, number>>>()
   readonly #waiting: (() => void)[] = []
   readonly #idle: (() => void)[] = []
@@ -62,8 +63,8 @@ export class ClientLink {
         this.retired = true
         opened.reject(this.#broken(error, 'connect', 'no'))
         onClose(this)
-        for (const [id, call] of this.#calls) {
-          const sent = id <= this.#link.writer.flushedId
+        for (const call of this.#calls.all()) {
+          const sent = call.id <= this.#link.writer.flushedId
           call.fail(this.#broken(error, 'wait', sent ? 'unknown' : 'no'))
         }
         this.#wakeAll()
@@ -94,8 +95,13 @@ export class ClientLink {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** Sends the head of a call, and its body if it has one. Returns its id. */
+  /**
+   * Sends the head of a call, and its body if it has one. Returns its id.
+   *
+   * @throws why the call is over before it begins; nothing is sent then.
+   */
   begin(head: CallHead, body: Uint8Array | undefined, context: Context): number {
+    const timeout = timeoutOf(context)
     const metadata = encodeMetadata(head.metadata)
     const { maxHeaderSize } = this.limits
     if (metadata.length > maxHeaderSize) {
@@ -107,18 +113,13 @@ export class ClientLink {
     const id = this.#lastId
     // The last numbers are left for methods and calls that are under way.
     if (id >= maxId - 1 || this.#methodCount >= maxMethods) this.retired = true
-    const { deadline } = context
-    const timeout =
-      deadline === Number.POSITIVE_INFINITY
-        ? noTimeout
-        : Math.min(Math.max(1, Math.ceil(deadline - performance.now())), noTimeout - 1)
     writer.request(id, method, timeout, metadata, body ?? nothing)
     return id
   }
 
-  add(id: number, call: ClientCall): void {
+  add(call: ClientCall): void {
     if (this.#calls.size === 0) this.#link.socket.ref()
-    this.#calls.set(id, call)
+    this.#calls.add(call)
   }
 
   forget(id: number): void {
@@ -212,8 +213,8 @@ export class ClientLink {
 
   #onGoAway(lastId: number, reason: string): void {
     this.retired = true
-    for (const [id, call] of this.#calls) {
-      if (id <= lastId) continue
+    for (const call of this.#calls.all()) {
+      if (call.id <= lastId) continue
       call.fail(
         new MicroError('unavailable', `${this.#address} takes no more calls: ${reason}`, {
           processed: 'no',
@@ -228,6 +229,22 @@ export class ClientLink {
     const cause = MicroError.is(error) ? new Error(error.detail, { cause: error }) : error
     return fromSocket(cause, this.#address, phase, processed)
   }
+}
+
+/** Milliseconds that are left. @throws why the call is over. */
+function timeoutOf(context: Context): number {
+  const remaining = requireTime(context)
+  if (remaining === Number.POSITIVE_INFINITY) return noTimeout
+  return Math.min(Math.ceil(remaining), noTimeout - 1)
+}
+
+/** Milliseconds that are left, more than 0. @throws why the call is over. */
+export function requireTime(context: Context): number {
+  const remaining = context.remaining()
+  // The clock may not have looked yet.
+  if (remaining === 0) context.expire()
+  context.throwIfCancelled()
+  return remaining
 }
 
 function open(address: Address, material: TlsMaterial | undefined): Socket {

@@ -54,6 +54,10 @@ export class TcpClientStream implements ClientStream, ClientCall {
     }
   }
 
+  get id(): number {
+    return this.#started?.id ?? 0
+  }
+
   get headers(): Promise<Metadata> {
     return this.#opened.promise
   }
@@ -177,7 +181,7 @@ export class TcpClientStream implements ClientStream, ClientCall {
     const inbox = new Inbox(writer, id, { maxMessageSize, streamCredit }, 'response')
     const outbox = new Outbox(writer, id, limits, 'request')
     this.#started = { link, id, inbox, outbox }
-    link.add(id, this)
+    link.add(this)
     return this.#started
   }
 

@@ -4,7 +4,7 @@ import { MicroError } from '@micro/core/errors'
 import type { CallHead, ClientStream, Connection, Reply } from '@micro/core/transport'
 import { tooLarge } from '../errors.ts'
 import type { Address, Settings } from '../options.ts'
-import { ClientLink } from './client-link.ts'
+import { ClientLink, requireTime } from './client-link.ts'
 import { TcpClientStream } from './client-stream.ts'
 import { UnaryCall } from './unary-call.ts'
 
@@ -72,7 +72,6 @@ export class TcpConnection implements Connection {
 
   /** Runs `run` with a link that has room for one more call, at once where there is one. */
   #use<T>(context: Context, run: (link: ClientLink) => T): T | Promise<Awaited<T>> {
-    requireTime(context)
     const link = this.#ready()
     if (link?.hasRoom === true) return run(link)
     return this.#useLater(context, run)
@@ -80,8 +79,8 @@ export class TcpConnection implements Connection {
 
   async #useLater<T>(context: Context, run: (link: ClientLink) => T): Promise<Awaited<T>> {
     for (;;) {
-      const link = this.#ready() ?? (await this.#dial(context))
       requireTime(context)
+      const link = this.#ready() ?? (await this.#dial(context))
       if (link.retired) {
         throw new MicroError('unavailable', 'the server takes no more calls', { processed: 'no' })
       }
@@ -127,15 +126,8 @@ function call(
   }
   return new Promise((resolve, reject) => {
     const id = link.begin(head, body, context)
-    link.add(id, new UnaryCall(link, id, context, resolve, reject))
+    link.add(new UnaryCall(link, id, context, resolve, reject))
   })
-}
-
-/** @throws why the call is over before it begins; nothing is sent then. */
-function requireTime(context: Context): void {
-  // The clock may not have looked yet.
-  if (context.remaining() === 0) context.expire()
-  context.throwIfCancelled()
 }
 
 /** As `new Promise`, and rejects with the context's reason once it is cancelled. */

@@ -10,8 +10,8 @@ import type { ClientLink } from './client-link.ts'
 
 /** A unary call that waits for its reply. */
 export class UnaryCall implements ClientCall {
+  readonly id: number
   readonly #link: ClientLink
-  readonly #id: number
   readonly #resolve: (reply: Reply) => void
   readonly #reject: (error: unknown) => void
   readonly #removeListener: () => void
@@ -27,7 +27,7 @@ export class UnaryCall implements ClientCall {
     reject: (error: unknown) => void,
   ) {
     this.#link = link
-    this.#id = id
+    this.id = id
     this.#resolve = resolve
     this.#reject = reject
     this.#head = undefined
@@ -57,14 +57,14 @@ export class UnaryCall implements ClientCall {
   }
 
   #cancel(reason: unknown): void {
-    this.#link.cancel(this.#id)
+    this.#link.cancel(this.id)
     this.#end()
     this.#reject(reason)
   }
 
   #end(): void {
     this.#removeListener()
-    this.#link.forget(this.#id)
+    this.#link.forget(this.id)
   }
 
   #onReply(flags: number, bytes: Buffer, start: number, end: number): void {
@@ -114,7 +114,7 @@ export class UnaryCall implements ClientCall {
 
   /** The reply is of no use; the rest of it need not come. */
   #giveUp(error: MicroError): void {
-    this.#link.cancel(this.#id)
+    this.#link.cancel(this.id)
     this.fail(error)
   }
 

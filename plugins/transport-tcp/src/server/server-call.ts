@@ -1,5 +1,6 @@
 import type { Context } from '@micro/core/context'
 import type { CallHead } from '@micro/core/transport'
+import { CallTable } from '../wire/call-table.ts'
 import type { PartialMessage } from '../wire/partial-message.ts'
 import type { TcpServerStream } from './server-stream.ts'
 
@@ -23,7 +24,7 @@ export class ServerCall {
 
 /** The calls of one connection, and the bytes that are held for them. */
 export class ServerCalls {
-  readonly #calls = new Map<number, ServerCall>()
+  readonly #calls = new CallTable<ServerCall>()
   readonly #maxPendingBytes: number
   readonly #onIdle: () => void
   #pending = 0
@@ -42,11 +43,11 @@ export class ServerCalls {
   }
 
   all(): readonly ServerCall[] {
-    return [...this.#calls.values()]
+    return this.#calls.all()
   }
 
   add(call: ServerCall): void {
-    this.#calls.set(call.id, call)
+    this.#calls.add(call)
   }
 
   hasRoom(bytes: number): boolean {

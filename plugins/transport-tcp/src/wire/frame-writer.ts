@@ -194,13 +194,17 @@ export class FrameWriter {
     this.#batched = 0
     this.flushedId = this.#lastId
     this.#chunks = []
-    if (chunks.length === 1) {
-      this.#socket.write(chunks[0] as Uint8Array)
-      return
+    if (chunks.length === 1) this.#socket.write(chunks[0] as Uint8Array)
+    else {
+      this.#socket.cork()
+      for (const chunk of chunks) this.#socket.write(chunk)
+      this.#socket.uncork()
     }
-    this.#socket.cork()
-    for (const chunk of chunks) this.#socket.write(chunk)
-    this.#socket.uncork()
+    // The system has taken a copy of all, so the slab is free again.
+    if (this.#socket.writableLength === 0) {
+      this.#from = 0
+      this.#at = 0
+    }
   }
 
   #onDrain(): void {
