@@ -57,6 +57,32 @@ test('nesting up to the limit and brackets in strings are fine', () => {
   })
 })
 
+test('of any shape, just what is nested deeper than the limit is refused', () => {
+  const texts = fc.constantFrom('', '"', '\\', '\\"', '[[[[[[', '}}}}]', 'é"[{', '"'.repeat(20))
+  const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 9 },
+      texts,
+      fc.integer(),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(texts, tie('value'), { maxKeys: 4 }),
+    ),
+  }))
+  const depthOf = (one: unknown): number =>
+    typeof one === 'object' && one !== null
+      ? 1 + Math.max(0, ...Object.values(one).map(depthOf))
+      : 0
+  fc.assert(
+    fc.property(value, fc.integer({ min: 1, max: 10 }), (one, maxDepth) => {
+      const limited = jsonCodec({ maxDepth }).bind(type, 'application/json')
+      const outcome = code(() => limited?.decode(utf8(JSON.stringify(one))))
+      if (depthOf(one) > maxDepth) expect(outcome).toContain(`deeper than ${maxDepth} levels`)
+      else expect(outcome).toBe('no error')
+    }),
+    { numRuns: 500 },
+  )
+})
+
 test('invalid UTF-8 is refused, whatever bytes come', () => {
   expect(code(() => json.decode(Uint8Array.of(0x22, 0xff, 0x22)))).toContain('not valid UTF-8')
   expect(code(() => text.decode(Uint8Array.of(0xc3)))).toContain('not valid UTF-8')

@@ -1,6 +1,7 @@
 import { staticComponent } from '../component/static-component.ts'
 import { MicroError } from '../errors/micro-error.ts'
 import type { BoundCodec, Codec } from './codec.ts'
+import { isDeeperThan } from './json-depth.ts'
 import { decodeText, encodeText } from './utf8.ts'
 
 export interface CodecLimits {
@@ -35,7 +36,14 @@ export function jsonCodec(limits: CodecLimits = {}): Codec {
     },
     decode(bytes) {
       if (bytes.length === 0) return undefined
-      return parseJson(decodeText(bytes, 'JSON'), maxDepth)
+      const text = decodeText(bytes, 'JSON')
+      if (isDeeperThan(maxDepth, bytes, text)) {
+        throw new MicroError(
+          'invalid_argument',
+          `malformed JSON: nested deeper than ${maxDepth} levels`,
+        )
+      }
+      return parseJson(text)
     },
   }
   return {
@@ -48,9 +56,7 @@ export function jsonCodec(limits: CodecLimits = {}): Codec {
 
 const empty = new Uint8Array(0)
 
-function parseJson(text: string, maxDepth: number): unknown {
-  // Depth d needs 2d characters, so short texts need no look.
-  if (text.length >= 2 * maxDepth) checkDepth(text, maxDepth)
+function parseJson(text: string): unknown {
   try {
     // An escape could spell a forbidden key, so any of these takes the slow way.
     return text.includes('__proto__') || text.includes('"constructor"') || text.includes('\\u')
@@ -73,27 +79,4 @@ function refusePollution(this: unknown, key: string, value: unknown): unknown {
       Object.hasOwn(value, 'prototype'))
   if (!polluting) return value
   throw new MicroError('invalid_argument', `malformed JSON: the key "${key}" is not allowed`)
-}
-
-function checkDepth(text: string, maxDepth: number): void {
-  let depth = 0
-  let inString = false
-  for (let at = 0; at < text.length; at++) {
-    const character = text.charCodeAt(at)
-    if (inString) {
-      if (character === 0x5c) at++
-      else if (character === 0x22) inString = false
-    } else if (character === 0x22) {
-      inString = true
-    } else if (character === 0x5b || character === 0x7b) {
-      if (++depth > maxDepth) {
-        throw new MicroError(
-          'invalid_argument',
-          `malformed JSON: nested deeper than ${maxDepth} levels`,
-        )
-      }
-    } else if (character === 0x5d || character === 0x7d) {
-      depth--
-    }
-  }
 }
