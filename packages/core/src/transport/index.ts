@@ -16,3 +16,4 @@ export type {
   ServerStream,
   Transport,
 } from './transport.ts'
+export { writeWithRoom } from './write-with-room.ts'

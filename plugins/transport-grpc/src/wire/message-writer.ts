@@ -1,8 +1,8 @@
 import type { Http2Stream } from 'node:http2'
 import type { Awaitable } from '@micro/core/component'
+import { writeWithRoom } from '@micro/core/transport'
 import { writeFrame } from './frame-parser.ts'
 import { compress } from './gzip.ts'
-import { writeWithRoom } from './write-with-room.ts'
 
 /** Writes the messages of a stream in their order, compressed where they are large enough. */
 export interface MessageWriter {

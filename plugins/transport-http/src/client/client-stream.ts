@@ -1,7 +1,12 @@
 import type { Context } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
 import { Metadata } from '@micro/core/metadata'
-import { type CallHead, type ClientStream, createMessageQueue } from '@micro/core/transport'
+import {
+  type CallHead,
+  type ClientStream,
+  createMessageQueue,
+  writeWithRoom,
+} from '@micro/core/transport'
 import { compress, decompress, requireEncoding } from '../compression.ts'
 import {
   compressedFlag,
@@ -13,7 +18,6 @@ import {
 import { errorFromJson, tooLarge } from '../errors.ts'
 import { essence, toStreamType } from '../headers.ts'
 import type { Settings } from '../options.ts'
-import { writeWithRoom } from '../write-with-room.ts'
 import type { Exchange, ExchangeHead } from './exchange.ts'
 import { readReply, splitMetadata, text } from './read-reply.ts'
 import { requireTime } from './require-time.ts'

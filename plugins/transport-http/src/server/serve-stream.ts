@@ -1,6 +1,11 @@
 import { MicroError } from '@micro/core/errors'
 import { Metadata } from '@micro/core/metadata'
-import { createMessageQueue, type ReceivedMethod, type ServerStream } from '@micro/core/transport'
+import {
+  createMessageQueue,
+  type ReceivedMethod,
+  type ServerStream,
+  writeWithRoom,
+} from '@micro/core/transport'
 import { compress, decompress, requireEncoding } from '../compression.ts'
 import {
   compressedFlag,
@@ -11,7 +16,6 @@ import {
 } from '../envelope.ts'
 import { errorToJson, tooLarge } from '../errors.ts'
 import { toStreamType } from '../headers.ts'
-import { writeWithRoom } from '../write-with-room.ts'
 import { openContext, peerOf, toCallHead } from './call-scope.ts'
 import type { Incoming } from './incoming.ts'
 import { acceptsGzip } from './request.ts'
