@@ -44,18 +44,19 @@ const working = encoder.encode('+WPI')
 const nak = encoder.encode('-NAK')
 
 /** Messages of an ordered lane that are asked for at once. */
-const turn = 8
+const turn = 100
 /** A request for messages is made anew after so many milliseconds. */
 const requestLife = 30_000
 /** After a delivery that settled nothing. */
 const shortPause = 100
-/** Settlements that are remembered, should their messages come again since they got lost. */
+/** Settlements that are remembered, should their messages come again since they got lost: at least so many. */
 const memory = 1_000
 
 export function openLane(options: LaneOptions): Lane {
   const { name, deliver, batch, most, ackWait, isAlive, onDoubt } = options
   const queue: Held[] = []
-  const remembered = new Map<string, Uint8Array>()
+  let remembered = new Map<string, Uint8Array>()
+  let older: typeof remembered = new Map()
   let puller: Puller | undefined
   let inHand = 0
   let settled = 0
@@ -65,7 +66,8 @@ export function openLane(options: LaneOptions): Lane {
   const pull = (): void => {
     if (puller === undefined || closing) return
     if (most === 1) {
-      // The server has them come one by one; the others of the group have their turns in between.
+      // The server has them come one by one, and the others of the group have their turns in between: it
+      // puts a request that is not filled at the end of all that wait.
       if (puller.expected === 0) puller.pull(turn)
       return
     }
@@ -74,7 +76,7 @@ export function openLane(options: LaneOptions): Lane {
   }
   const receive = (message: Msg): void => {
     const origin = toOrigin(message.reply ?? '')
-    const known = origin && remembered.get(origin.id)
+    const known = origin && (remembered.get(origin.id) ?? older.get(origin.id))
     if (known !== undefined) {
       // A server that was killed forgets the newest settlements.
       message.respond(known)
@@ -100,8 +102,10 @@ export function openLane(options: LaneOptions): Lane {
     message.respond(payload)
     settled = Math.max(settled, origin.sequence)
     remembered.set(origin.id, payload)
-    const [oldest] = remembered.keys()
-    if (remembered.size > memory && oldest !== undefined) remembered.delete(oldest)
+    if (remembered.size < memory) return
+    // All at once: to forget the oldest one by one is to look for it past those that have gone.
+    older = remembered
+    remembered = new Map()
   }
 
   const deliverNext = async (): Promise<void> => {

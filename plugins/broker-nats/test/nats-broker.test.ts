@@ -172,6 +172,27 @@ describe.skipIf(!hasNats)('a real NATS', () => {
     expect(seen.texts()).toEqual(texts)
   })
 
+  test('in order, the messages of one key are shared by all members of a group, in turns', async () => {
+    const namespace = newScope()
+    const order: string[] = []
+    const member = async (name: string) => {
+      const seen = collector((delivery) => {
+        order.push(new TextDecoder().decode(delivery.body))
+        return 'ack'
+      })
+      await place.open({ namespace }).subscribe('a', seen.deliver, { group: 'g' })
+      return { name, seen }
+    }
+    const members = [await member('first'), await member('second')]
+    const numbers = Array.from({ length: 400 }, (_, at) => String(at))
+    await place.open({ namespace }).publish(
+      'a',
+      numbers.map((text) => message(text, 'k')),
+    )
+    await vi.waitFor(() => expect(order).toEqual(numbers), { timeout: 20_000 })
+    for (const { seen } of members) expect(seen.deliveries.length).toBeGreaterThan(100)
+  })
+
   test('without order a slow reader holds no more than its prefetch, and others are not slowed', async () => {
     const namespace = newScope()
     const options = { namespace, ordered: false, lanes: 1, prefetch: 10, ackWait: 20_000 }

@@ -50,15 +50,15 @@ type Opened =
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { topic, logger, envelopes, inbox, together } = options
   const enter = createLimiter(options.concurrency)
-  const running = new Set<Context>()
+  /** What all handlers run below. */
+  const all = new Context(rootContext)
   const failures = createFailures(options)
   let aborted = false
 
   const run = async (messages: readonly Message<unknown>[]): Promise<Settlement> => {
-    const context = new Context(rootContext, { timeout: options.timeout })
+    const context = new Context(all, { timeout: options.timeout })
     const [first] = messages
     if (first !== undefined) context.trace = extractTrace(first.headers)
-    running.add(context)
     try {
       const result = await new Promise<unknown>((resolve, reject) => {
         context.onCancel(reject)
@@ -67,7 +67,6 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       })
       return isSettlement(result) ? result : 'ack'
     } finally {
-      running.delete(context)
       context.finish()
     }
   }
@@ -166,7 +165,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       }),
     abort(reason) {
       aborted = true
-      for (const context of [...running]) context.cancel(reason)
+      all.cancel(reason)
     },
   }
 }
