@@ -1,4 +1,5 @@
 import { importsOf } from './imports.ts'
+import { linesComparingSecrets } from './secret-comparisons.ts'
 import type { Member, Workspace } from './workspace.ts'
 
 /** A rule of the house: what is wrong, each with the file and the fix. */
@@ -14,14 +15,7 @@ const topLevel = new Set(
   tsconfig.json vitest.workspace.ts`.split(/\s+/),
 )
 const pluginFiles = ['package.json', 'tsconfig.json', 'README.md', 'src/index.ts', 'src/options.ts']
-const pluginHeadings = [
-  'Install',
-  'Usage',
-  'Options',
-  'Supports',
-  'Operating and debugging',
-  'Versions',
-]
+const pluginHeadings = 'Install|Usage|Options|Supports|Operating and debugging|Versions'.split('|')
 
 const base = '../../tsconfig.base.json'
 const buildInfo = '!dist/.tsbuildinfo'
@@ -269,6 +263,13 @@ export const rules: readonly Rule[] = [
           suppression.test(text) && !path.endsWith('workspace/src/rules.ts')
             ? [`${path}: say the type instead`]
             : [],
+      ),
+  },
+  {
+    name: 'secrets are compared in constant time',
+    check: (workspace) =>
+      eachSource(workspace, isPublic, (text, path) =>
+        linesComparingSecrets(text).map((line) => `${path}:${line}: use timingSafeEqual`),
       ),
   },
   {

@@ -77,6 +77,14 @@ test.each<[string, Record<string, string | undefined>]>([
     { 'packages/core/src/a-b.ts': "import fs from 'node:fs'\n" },
   ],
   [
+    'secrets are compared in constant time',
+    { 'packages/core/src/a-b.ts': 'export const a = given.secret === known\n' },
+  ],
+  [
+    'secrets are compared in constant time',
+    { 'packages/core/src/a-b.ts': 'export const a = given !== this.#kept.proof\n' },
+  ],
+  [
     'no plugin imports another',
     { 'plugins/store-x/src/options.ts': "export { b } from '@micro/plugin-store-y'\n" },
   ],
