@@ -6,6 +6,8 @@ export interface LaneOptions {
   readonly partition: number
   /** Shows that the partition is still ours; another owner has another one. */
   readonly token: string
+  /** A former lane of ours may have requests with it under way. */
+  readonly tokenInDoubt: boolean
   readonly group: string
   /** Names in Redis: topic, lanes of the group, stream; channel of changes. */
   readonly keys: readonly [topic: string, lanes: string, stream: string]

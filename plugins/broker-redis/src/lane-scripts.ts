@@ -126,6 +126,17 @@ export function plainRead({ keys, head, changes, wanted, settled, consumer }: Pl
 }
 
 /**
+ * Puts another token in the place of one with which a request has had no answer: should that one run
+ * later, it reads nothing that its owner would not see. ARGV: partition, token, group, the other token.
+ * Answers with nil for who does not own it.
+ */
+export const secureScript: Script = makeScript(`
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if known ~= ARGV[2] and known ~= ARGV[4] then return false end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
+return 1`)
+
+/**
  * One that has failed is about to be delivered again. ARGV: partition, token, group, id. Answers with
  * nil for who does not own it, 0 for one that is no longer there, or how often it will have been.
  */

@@ -1,11 +1,12 @@
 import type { Settlement } from '@micro/core/broker'
-import { unrefTimer } from '@micro/core/component'
 import { runInRoot } from '@micro/core/context'
 import type { Argument, Script } from './connection.ts'
 import { type Entry, entriesOf, type RawEntry, toDelivery } from './entries.ts'
 import { fromRedis } from './errors.ts'
 import type { Lane, LaneOptions } from './lane-options.ts'
-import { againScript, plainRead, readScript, releaseScript } from './lane-scripts.ts'
+import { againScript, plainRead, readScript, releaseScript, secureScript } from './lane-scripts.ts'
+import { createLaneToken } from './lane-token.ts'
+import { createNap } from './nap.ts'
 import { createTakes, type Take } from './takes.ts'
 
 interface Held extends Entry {
@@ -23,7 +24,7 @@ const shortPause = 100
 const leastPlain = 10
 
 export function openLane(options: LaneOptions): Lane {
-  const { connection, partition, token, group, keys, deliver, batch, prefetch, timeout } = options
+  const { connection, partition, group, keys, deliver, batch, prefetch, timeout } = options
   // With large batches, one in hand and one ahead.
   const most = Math.max(prefetch, batch + Math.min(prefetch, batch))
   const held: Held[] = []
@@ -45,31 +46,29 @@ export function openLane(options: LaneOptions): Lane {
   let woken = false
   let releasing = false
   const lost = new AbortController()
-  let wakeUp: (() => void) | undefined
 
   const stop = (): boolean => releasing || lost.signal.aborted
-  const wait = (milliseconds?: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer =
-        milliseconds === undefined ? undefined : unrefTimer(setTimeout(done, milliseconds))
-      function done(): void {
-        clearTimeout(timer)
-        wakeUp = undefined
-        resolve()
-      }
-      wakeUp = done
-    })
-  const nudge = (): void => wakeUp?.()
-  const head = [String(partition), token, group] as const
-  const ask = (script: Script, rest: Argument[], retry: boolean): Promise<unknown> =>
-    connection.run(script, keys, [...head, ...rest], {
+  const { wait, wake: nudge } = createNap()
+  const headOf = (current: string) => [String(partition), current, group] as const
+  const ask = (
+    script: Script,
+    rest: Argument[],
+    retry: boolean,
+    current = token.current,
+  ): Promise<unknown> =>
+    connection.run(script, keys, [...headOf(current), ...rest], {
       within: timeout,
       signal: lost.signal,
       retry,
     })
 
+  const token = createLaneToken(options.token, options.tokenInDoubt, (current, next) =>
+    ask(secureScript, [next], true, current),
+  )
+
   /** Settles what has been handled and reads on, one request at a time. */
   const read = async (): Promise<void> => {
+    if (!(await token.secure())) return lose()
     const isEnough = held.length > most / 2 || stop() || options.isPaused()
     const wanted = isEnough ? 0 : most - held.length
     woken = false
@@ -88,6 +87,7 @@ export function openLane(options: LaneOptions): Lane {
           : await ask(readScript, [wanted, from, countPending ? 1 : 0, after, names], false)
     } catch (error) {
       takes.doubt(settled, consumer)
+      token.doubt()
       if (consumer !== undefined) refused ||= fromRedis(error).code !== 'unavailable'
       handled = [...settled, ...handled]
       if (pendingAfter === undefined && wanted > 0) {
@@ -131,7 +131,7 @@ export function openLane(options: LaneOptions): Lane {
     const { changes } = options
     const answers = await connection.transact(
       keys[0],
-      plainRead({ keys, head, changes, wanted, settled, consumer }),
+      plainRead({ keys, head: headOf(token.current), changes, wanted, settled, consumer }),
     )
     const [found, isOurs] = answers
     for (const one of answers) if (one instanceof Error) throw fromRedis(one)
@@ -254,7 +254,9 @@ export function openLane(options: LaneOptions): Lane {
   let released: Promise<void> | undefined
   return {
     partition,
-    token,
+    get token() {
+      return token.current
+    },
     ended: running,
     wake() {
       woken = true

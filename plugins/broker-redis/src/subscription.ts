@@ -9,6 +9,7 @@ import { leaveScript, openScript, renewScript } from './group-scripts.ts'
 import { keysOf } from './keys.ts'
 import { openLane } from './lane.ts'
 import type { Lane } from './lane-options.ts'
+import { isSameTurn } from './lane-token.ts'
 import type { Measures } from './measures.ts'
 import type { Settings } from './options.ts'
 import { trimScript } from './publish-scripts.ts'
@@ -78,7 +79,7 @@ export async function openSubscription(
     }
     const mine = new Map(owned.map(([at, token]) => [Number(String(at)), String(token)]))
     for (const lane of lanes.values()) {
-      if (mine.get(lane.partition) === lane.token) lane.wake()
+      if (isSameTurn(mine.get(lane.partition), lane.token)) lane.wake()
       else lost(lane)
     }
     if (closing === undefined) {
@@ -92,6 +93,7 @@ export async function openSubscription(
     if (lanes.has(partition)) return
     const lane = openLane({
       after: ended.get(partition),
+      tokenInDoubt: ended.has(partition),
       ...{ connection, partition, token, group, deliver, batch, prefetch, timeout, isAlive },
       keys: [keys.topic, groupKeys.lanes, keys.streams[partition] ?? ''],
       changes: groupKeys.changes,

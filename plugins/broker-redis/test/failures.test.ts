@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { createMessaging, defineUncheckedTopic } from '@micro/core/broker'
 import { jsonCodec } from '@micro/core/codec'
 import { sleep } from '@micro/core/component'
@@ -8,6 +8,7 @@ import { memoryLogger } from '@micro/core/logger'
 import { redisBroker } from '@micro/plugin-broker-redis'
 import { startTcpProxy } from '@micro/test-services'
 import { describe, expect, test, vi } from 'vitest'
+import { readScript } from '../src/lane-scripts.ts'
 import { collector, hasRedis, message, newScope, textOf, usePlace } from './support.ts'
 
 /** How long the server is away: 30 s at full size, 1.5 s otherwise. */
@@ -176,6 +177,37 @@ describe.skipIf(!hasRedis)('a real Redis', () => {
     await seen.until((all) => new Set(all.map(textOf)).size === texts.length)
     expect([...new Set(seen.deliveries.map(({ id }) => id))]).toHaveLength(texts.length)
     expect([...new Set(seen.texts())]).toEqual(texts)
+  })
+
+  test('a request that Redis runs after it was given up takes nothing from who asks anew', async () => {
+    const namespace = newScope()
+    let late: Buffer | undefined
+    let armed = false
+    const proxy = await startTcpProxy(place.redis.port, (chunk) => {
+      if (!armed || !chunk.includes(readScript.sha)) return 'pass'
+      armed = false
+      late = chunk
+      return 'cut'
+    })
+    place.defer(() => proxy.stop())
+    const options = { namespace, partitions: 1, timeout: 20_000, leaseTtl: 20_000 }
+    const broker = place.open({ ...options, url: `redis://127.0.0.1:${proxy.port}` })
+    const publisher = place.open(options)
+    const finish = Promise.withResolvers<'ack'>()
+    const seen = collector(() => finish.promise)
+    await broker.subscribe('a', seen.deliver, { group: 'g' })
+    armed = true
+    await publisher.publish('a', [message('0')])
+    await seen.until((all) => all.length === 1)
+    await publisher.publish('a', [message('1'), message('2')])
+    // The server gets to the bytes of the connection that has ended.
+    const socket = connect(place.redis.port, '127.0.0.1')
+    place.defer(() => socket.destroy())
+    socket.write(late ?? '')
+    await once(socket, 'data')
+    finish.resolve('ack')
+    await seen.until((all) => all.length >= 3)
+    expect(seen.texts()).toEqual(['0', '1', '2'])
   })
 
   test('a backlog over connections that are cut, and servers that are killed: nothing is lost', async () => {
