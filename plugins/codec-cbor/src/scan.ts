@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
+import { MapKeys } from '@micro/core/codec'
 import { malformed } from './errors.ts'
-import { Keys } from './keys.ts'
 
 /** Bytes of the largest integer that is written and read; reading takes the square of their time. */
 export const maxBignum = 512
@@ -74,7 +74,10 @@ class Scanner {
 
   #map(start: number, entries: number, depth: number, ofConstructor: boolean): number {
     this.#enter(start, entries === indefinite ? entries : 2 * entries, depth)
-    const keys = new Keys(this.#bytes, entries === indefinite ? Number.POSITIVE_INFINITY : entries)
+    const keys = new MapKeys(
+      this.#bytes,
+      entries === indefinite ? Number.POSITIVE_INFINITY : entries,
+    )
     let at = start
     for (let entry = 0; !this.#isOver(at, entry, entries); entry++) {
       if (this.#head(at) !== major.text) throw malformed('a key that is no text')

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
+import { MapKeys } from '@micro/core/codec'
 import { malformed } from './errors.ts'
-import { Keys } from './keys.ts'
 
 /**
  * Looks through a whole message before anything is made of it, and refuses what is not well-formed,
@@ -104,7 +104,7 @@ class Scanner {
 
   #map(start: number, entries: number, depth: number, ofConstructor: boolean): number {
     this.#enter(start, 2 * entries, depth)
-    const keys = new Keys(this.#bytes, entries)
+    const keys = new MapKeys(this.#bytes, entries)
     let at = start
     for (let entry = 0; entry < entries; entry++) {
       const end = this.#key(at)

@@ -1,12 +1,12 @@
 /** Keys that are looked at again: `repeated` was there before, the others are names. */
-export type KeyKind = 'repeated' | '__proto__' | 'constructor' | 'prototype' | 'other'
+export type MapKeyKind = 'repeated' | '__proto__' | 'constructor' | 'prototype' | 'other'
 
 /** Up to here each key is compared with those before it, which needs no memory. */
 const few = 16
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** The keys of one map, as bytes: texts are made of them only where there are many. */
-export class Keys {
+/** The keys of one map of a binary encoding, as bytes: texts are made of them only where there are many. */
+export class MapKeys {
   readonly #bytes: Uint8Array
   /** Start and end of each key, one after the other. */
   readonly #places: number[] = []
@@ -17,7 +17,7 @@ export class Keys {
     this.#seen = count > few ? new Set() : undefined
   }
 
-  add(start: number, end: number): KeyKind {
+  add(start: number, end: number): MapKeyKind {
     const repeated = this.#seen === undefined ? this.#has(start, end) : this.#had(start, end)
     this.#places.push(start, end)
     if (repeated) return 'repeated'
