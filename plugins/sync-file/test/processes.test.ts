@@ -1,9 +1,7 @@
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { eventually } from '@micro/conformance/kit'
+import { proveProcessExclusion } from '@micro/conformance/sync'
 import { expect, test } from 'vitest'
 import { kill, messageOf, scale, usePlace } from './support.ts'
 
@@ -13,47 +11,9 @@ const kills = Math.max(6, Math.round(200 * scale))
 test(`processes exclude each other, though ${kills} are killed where they stand`, {
   timeout: 600_000,
 }, async () => {
-  const file = join(place.directory, 'log')
-  const start = (): ChildProcess => place.run('hold-and-log.ts', file)
-  const lines = (): string[] =>
-    existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
-  const grow = async (): Promise<void> => {
-    const before = lines().length
-    await eventually(() => expect(lines().length).toBeGreaterThan(before + 6), 15_000)
-  }
-  const workers = [start(), start(), start()]
-  for (let round = 0; round < kills; round++) {
-    await grow()
-    const at = round % workers.length
-    const victim = workers[at] as ChildProcess
-    // Written down first: from here on it may be gone.
-    appendFileSync(file, `kill ${victim.pid}\n`)
-    await kill(victim)
-    workers[at] = start()
-  }
-  await grow()
-  for (const worker of workers) await kill(worker)
-  checkLog(lines())
+  const script = join(import.meta.dirname, 'hold-and-log.ts')
+  await proveProcessExclusion({ script, parameters: [place.directory], kills })
 })
-
-function checkLog(lines: readonly string[]): void {
-  let holder: string | undefined
-  let latest = 0n
-  const killed = new Set<string>()
-  const seen = new Set<string>()
-  for (const line of lines) {
-    const [what, pid = '', token = '0'] = line.split(' ')
-    if (what === 'kill') killed.add(pid)
-    if (what === 'leave') holder = holder === pid ? undefined : holder
-    if (what !== 'enter') continue
-    expect(BigInt(token), line).toBeGreaterThan(latest)
-    latest = BigInt(token)
-    if (holder !== undefined) expect(killed, `${line}, while ${holder} is inside`).toContain(holder)
-    holder = pid
-    seen.add(pid)
-  }
-  expect(seen.size).toBeGreaterThan(3)
-}
 
 test('what a killed process held is free after its ttl, and not before', async () => {
   const sync = place.open()

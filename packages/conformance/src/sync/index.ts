@@ -9,6 +9,7 @@ import type { SyncSuiteOptions } from './options.ts'
 import { waiting } from './waiting.ts'
 
 export type { SyncSuiteOptions } from './options.ts'
+export { type ProcessExclusionOptions, proveProcessExclusion } from './processes.ts'
 
 const lifecycle: Trait<Sync> = lifecycleTrait([
   {
