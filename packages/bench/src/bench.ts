@@ -11,12 +11,13 @@ import { benchGrpc } from './grpc.ts'
 import { benchHttp } from './http.ts'
 import { benchImport } from './import.ts'
 import { benchInProcess } from './in-process.ts'
-import { benchKafka } from './kafka.ts'
+import { benchKafka, benchKafkaPlatformatic } from './kafka.ts'
 import { benchMutualTls } from './mutual-tls.ts'
 import { benchNats } from './nats.ts'
 import { benchPick } from './pick.ts'
 import { benchRedis } from './redis.ts'
 import { benchRegistry } from './registry.ts'
+import { benchSecrets } from './secrets.ts'
 import { benchStore } from './store.ts'
 import { benchStreams } from './streams.ts'
 import { benchTcp } from './tcp.ts'
@@ -33,6 +34,7 @@ const all = {
   registry: benchRegistry,
   broker: benchBroker,
   kafka: benchKafka,
+  'kafka-platformatic': benchKafkaPlatformatic,
   redis: benchRedis,
   nats: benchNats,
   store: benchStore,
@@ -40,6 +42,7 @@ const all = {
   'cockroach-store': benchCockroachStore,
   access: benchAccess,
   auth: benchAuth,
+  secrets: benchSecrets,
   codec: benchCodec,
   import: benchImport,
 }

@@ -1,7 +1,8 @@
+import { decodeOwned, encodeOwned, spread, stickyProtocol } from '@micro/kafka-broker'
 import { AssignerProtocol, type PartitionAssigner } from 'kafkajs'
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol
-const version = 1
+const { name, version } = stickyProtocol
 
 /**
  * Spreads partitions evenly, and leaves as many as it can where they are, so that most of what is being
@@ -11,23 +12,23 @@ const version = 1
  */
 export function stickyAssigner(topic: string, owned: () => readonly number[]): PartitionAssigner {
   return ({ cluster }) => ({
-    name: 'micro-sticky',
+    name,
     version,
     protocol: ({ topics }) => ({
-      name: 'micro-sticky',
+      name,
       metadata: MemberMetadata.encode({
         version,
         topics,
-        userData: Buffer.from(JSON.stringify(owned())),
+        userData: encodeOwned(owned()),
       }),
     }),
     async assign({ members }) {
       const partitions = cluster.findTopicPartitionMetadata(topic).map((one) => one.partitionId)
-      const claims = new Map(
-        members
-          .filter(({ memberMetadata }) => decode(memberMetadata).topics.includes(topic))
-          .map(({ memberId, memberMetadata }) => [memberId, decode(memberMetadata).owned]),
-      )
+      const claims = new Map<string, readonly number[]>()
+      for (const { memberId, memberMetadata } of members) {
+        const metadata = MemberMetadata.decode(memberMetadata)
+        if (metadata?.topics.includes(topic)) claims.set(memberId, decodeOwned(metadata.userData))
+      }
       return [...spread(partitions, claims)].map(([memberId, assigned]) => ({
         memberId,
         memberAssignment: MemberAssignment.encode({
@@ -38,48 +39,4 @@ export function stickyAssigner(topic: string, owned: () => readonly number[]): P
       }))
     },
   })
-}
-
-/** For each member its partitions: at most one more than any other has, its own ones first. */
-export function spread(
-  partitions: readonly number[],
-  claims: ReadonlyMap<string, readonly number[]>,
-): Map<string, number[]> {
-  const members = [...claims.keys()].sort()
-  const assigned = new Map<string, number[]>(members.map((member) => [member, []]))
-  if (members.length === 0) return assigned
-  const least = Math.floor(partitions.length / members.length)
-  // So many members have one more.
-  let more = partitions.length % members.length
-  const free = new Set(partitions)
-  for (const member of members) {
-    const own = assigned.get(member) ?? []
-    for (const partition of claims.get(member) ?? []) {
-      if (!free.has(partition) || own.length > least) continue
-      if (own.length === least) {
-        if (more === 0) continue
-        more -= 1
-      }
-      free.delete(partition)
-      own.push(partition)
-    }
-  }
-  const byLoad = (a: string, b: string): number =>
-    (assigned.get(a)?.length ?? 0) - (assigned.get(b)?.length ?? 0)
-  for (const partition of free) {
-    const [idlest = ''] = members.toSorted(byLoad)
-    assigned.get(idlest)?.push(partition)
-  }
-  return assigned
-}
-
-function decode(metadata: Buffer): { topics: readonly string[]; owned: readonly number[] } {
-  const { topics, userData } = MemberMetadata.decode(metadata) ?? { topics: [] }
-  try {
-    const owned: unknown = JSON.parse(String(userData ?? ''))
-    return { topics, owned: Array.isArray(owned) ? owned.filter(Number.isInteger) : [] }
-  } catch {
-    // Of a member of another kind.
-    return { topics, owned: [] }
-  }
 }

@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { KafkaSettings } from '@micro/kafka-broker'
 import { type ISocketFactory, Kafka, type KafkaConfig, type LogEntry, logLevel } from 'kafkajs'
-import type { Settings } from './options.ts'
 import { mendRequestQueue } from './request-queue.ts'
 
 /** A kafkajs client of its own for each use: clients share offsets and connections in ways that harm. */
@@ -13,11 +13,14 @@ export interface Client {
 
 const keepAliveDelay = 60_000
 
-export function createClient(settings: Settings): Client {
+export function createClient(
+  settings: KafkaSettings,
+  socketFactory: ISocketFactory | undefined,
+): Client {
   mendRequestQueue()
   const sockets = new Set<Socket>()
   let destroyed = false
-  const open = settings.socketFactory ?? defaultSockets(settings)
+  const open = socketFactory ?? defaultSockets(settings)
   const { sasl, logger } = settings
   const kafka = new Kafka({
     brokers: [...settings.brokers],
@@ -53,7 +56,7 @@ export function createClient(settings: Settings): Client {
   }
 }
 
-function defaultSockets({ tls }: Settings): ISocketFactory {
+function defaultSockets({ tls }: KafkaSettings): ISocketFactory {
   return ({ host, port, onConnect }) => {
     const servername = isIP(host) === 0 ? { servername: host } : {}
     const socket =
@@ -67,7 +70,7 @@ function defaultSockets({ tls }: Settings): ISocketFactory {
 }
 
 /** Asked for at each connection, so that renewed certificates are used from then on. */
-function materialOf(tls: true | Exclude<Settings['tls'], boolean>) {
+function materialOf(tls: true | Exclude<KafkaSettings['tls'], boolean>) {
   if (tls === true) return {}
   const { ca, cert, key } = 'current' in tls ? tls.current() : tls
   return {
@@ -77,7 +80,7 @@ function materialOf(tls: true | Exclude<Settings['tls'], boolean>) {
   }
 }
 
-function saslOf(sasl: NonNullable<Settings['sasl']>): NonNullable<KafkaConfig['sasl']> {
+function saslOf(sasl: NonNullable<KafkaSettings['sasl']>): NonNullable<KafkaConfig['sasl']> {
   switch (sasl.mechanism) {
     case 'oauthbearer':
       return {
@@ -93,7 +96,7 @@ function saslOf(sasl: NonNullable<Settings['sasl']>): NonNullable<KafkaConfig['s
   }
 }
 
-function log({ logger }: Settings, { level, log: entry, namespace }: LogEntry): void {
+function log({ logger }: KafkaSettings, { level, log: entry, namespace }: LogEntry): void {
   const { message, groupId, broker, error } = entry
   logger?.log(level === logLevel.ERROR ? 'warn' : 'debug', `kafkajs: ${message}`, {
     part: namespace,

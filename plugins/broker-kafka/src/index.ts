@@ -11,5 +11,6 @@
  *
  * @packageDocumentation
  */
+export type { KafkaSasl, KafkaTopics } from '@micro/kafka-broker'
 export { kafkaBroker } from './kafka-broker.ts'
-export type { KafkaBrokerOptions, KafkaSasl, KafkaTopics } from './options.ts'
+export type { KafkaBrokerOptions } from './options.ts'

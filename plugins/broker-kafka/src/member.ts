@@ -1,51 +1,37 @@
 import { sleep, unrefTimer } from '@micro/core/component'
+import {
+  handOver,
+  type KafkaMember,
+  type KafkaSettings,
+  type Lanes,
+  type MemberOptions,
+  unavailable,
+  within,
+} from '@micro/kafka-broker'
 import type { Batch, Cluster, Consumer } from 'kafkajs'
 import { stickyAssigner } from './assigner.ts'
-import { createClient } from './client.ts'
-import { isOfType, unavailable } from './errors.ts'
-import { handOver } from './hand-over.ts'
-import type { Lanes } from './lanes.ts'
-import type { Settings } from './options.ts'
-import { within } from './within.ts'
+import type { Client } from './client.ts'
+import { errors } from './errors.ts'
 
-export interface MemberOptions {
-  readonly settings: Settings
-  readonly topic: string
-  readonly groupId: string
-  readonly lanes: Lanes
-  /** Who this was in its last life; the group would wait for it. */
-  readonly ghost: string | undefined
-  /** The group's offset of each partition that is now this member's; commits what is missing. */
-  readonly startOffsets: (
-    partitions: readonly number[],
-    commit: (offsets: ReadonlyMap<number, number>) => Promise<void>,
-  ) => Promise<ReadonlyMap<number, number>>
-  /** Its lanes may go on. */
-  readonly onJoined: () => void
-  /** The group changes: they may not. */
-  readonly onLeft: () => void
-}
-
-/** One life of a consumer, from joining the group until it dies or leaves. */
-export interface Member {
-  readonly joined: boolean
-  /** What Kafka calls it. */
-  readonly id: string | undefined
-  /** Resolves with why it died. */
-  readonly died: Promise<unknown>
-  die(why: unknown): void
-  commit(offsets: ReadonlyMap<number, number>): Promise<void>
-  hold(partition: number, held: boolean): void
-  /** Leaves the group if it can, and frees everything in any case. */
-  end(): Promise<void>
+/** Of kafkajs's own, which are not typed. */
+interface Coordinator {
+  heartbeat(request: {
+    readonly groupId: string
+    readonly groupGenerationId: number
+    readonly memberId: string
+  }): Promise<unknown>
+  leaveGroup(member: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
 }
 
 /** Milliseconds for a goodbye. */
 const goodbye = 3_000
 
-export function startMember(options: MemberOptions): Member {
-  const { settings, topic, groupId, lanes } = options
-  const client = createClient(settings)
+export function startMember(
+  client: Client,
+  settings: KafkaSettings,
+  options: MemberOptions,
+): KafkaMember {
+  const { topic, groupId, lanes } = options
   const death = Promise.withResolvers<unknown>()
   let joined = false
   let ended = false
@@ -60,17 +46,32 @@ export function startMember(options: MemberOptions): Member {
     setJoined(false)
     await handOver({
       settings,
-      groupId,
       idle: () => lanes.idle(),
-      session: () => session,
-      coordinator: () => findCoordinator(cluster),
-      onSignOfLife() {
-        aliveAt = Date.now()
+      beat: async () => {
+        const isCountedOn = await beat(cluster)
+        if (isCountedOn) aliveAt = Date.now()
+        return isCountedOn
       },
     })
     const offsets = lanes.uncommitted()
     if (offsets.size > 0) await within(goodbye, commit(offsets)).catch(() => undefined)
     aliveAt = Date.now()
+  }
+  const beat = async (cluster: Cluster): Promise<boolean> => {
+    if (session === undefined) return false
+    const { memberId, groupGenerationId } = session
+    try {
+      const found = (await within(
+        settings.requestTimeout,
+        findCoordinator(cluster),
+      )) as Partial<Coordinator>
+      if (found.heartbeat === undefined) return false
+      await found.heartbeat({ groupId, groupGenerationId, memberId })
+      return true
+    } catch (error) {
+      // So it answers, as long as it waits for this member.
+      return errors.isOfType(error, 'REBALANCE_IN_PROGRESS')
+    }
   }
   const setJoined = (value: boolean): void => {
     joined = value
@@ -224,16 +225,14 @@ export function startMember(options: MemberOptions): Member {
 
 /** Says goodbye for a member that could not, or the group would wait for it until its session ends. */
 async function layToRest(coordinator: unknown, groupId: string, memberId: string): Promise<void> {
-  const { leaveGroup } = coordinator as {
-    readonly leaveGroup?: (member: { groupId: string; memberId: string }) => Promise<unknown>
-  }
+  const { leaveGroup } = coordinator as Partial<Coordinator>
   for (let attempt = 0; attempt < 10; attempt++) {
     try {
       await leaveGroup?.call(coordinator, { groupId, memberId })
       return
     } catch (error) {
       // A coordinator that has just started does not know yet whom it knows.
-      if (isOfType(error, 'UNKNOWN_MEMBER_ID')) return
+      if (errors.isOfType(error, 'UNKNOWN_MEMBER_ID')) return
       await sleep(100 * attempt, { keepAlive: true })
     }
   }

@@ -1,26 +1,10 @@
 import { brokerConformance } from '@micro/conformance/broker'
-import type { Broker } from '@micro/core/broker'
-import { kafkaHome, startKafka } from '@micro/test-services'
-import { afterAll, describe } from 'vitest'
-import { mortalBroker, quick } from './support.ts'
+import { conformers } from '@micro/kafka-suite'
+import { describe } from 'vitest'
+import { subject } from './subject.ts'
 
-const home = kafkaHome()
-const kafka = home === undefined ? undefined : await startKafka(home)
-afterAll(() => kafka?.stop())
+const { isThere, create, crash } = await conformers(subject)
 
-describe.skipIf(kafka === undefined)('a real Kafka', () => {
-  const crashes = new WeakMap<Broker, () => void>()
-  brokerConformance({
-    name: 'kafka',
-    create(namespace) {
-      const { broker, crash } = mortalBroker({
-        ...quick,
-        brokers: kafka?.brokers ?? [],
-        namespace,
-      })
-      crashes.set(broker, crash)
-      return broker
-    },
-    crash: (broker) => crashes.get(broker)?.(),
-  })
+describe.skipIf(!isThere)('a real Kafka', () => {
+  brokerConformance({ name: 'kafka', create, crash })
 })

@@ -1,9 +1,9 @@
-import { connect, type Socket } from 'node:net'
 import type { Broker, BrokerMessage, Delivery } from '@micro/core/broker'
-import { type KafkaBrokerOptions, kafkaBroker } from '@micro/plugin-broker-kafka'
+import { type KafkaProxy, startKafkaProxy } from './kafka-proxy.ts'
+import type { Subject, SubjectOptions } from './subject.ts'
 
 /** So that what takes seconds in production takes less here. */
-export const quick: Omit<KafkaBrokerOptions, 'brokers'> = {
+export const quick: Omit<SubjectOptions, 'brokers'> = {
   heartbeatInterval: 50,
   maxWait: 20,
   commitInterval: 20,
@@ -12,31 +12,15 @@ export const quick: Omit<KafkaBrokerOptions, 'brokers'> = {
   requestTimeout: 3_000,
 }
 
-/** A broker whose connections a test can cut for good, as a crash of its process would. */
-export function mortalBroker(options: KafkaBrokerOptions): {
-  readonly broker: Broker
-  readonly crash: () => void
-  /** Cuts it off until further notice. */
-  readonly cut: (off: boolean) => void
-} {
-  const sockets = new Set<Socket>()
-  let crashed = false
-  const broker = kafkaBroker({
-    ...options,
-    socketFactory({ host, port, onConnect }) {
-      if (crashed) throw new Error('crashed')
-      const socket = connect({ host, port }, onConnect)
-      sockets.add(socket)
-      return socket
-    },
-  })
-  const cut = (off: boolean): void => {
-    crashed = off
-    if (off) for (const socket of sockets) socket.destroy(new Error('crashed'))
-  }
-  return { broker, cut, crash: () => cut(true) }
+/** A broker whose connections a test can cut, for good as a crash of its process would. */
+export async function openMortal(
+  { kafkaBroker }: Pick<Subject, 'kafkaBroker'>,
+  brokers: readonly string[],
+  options: Partial<SubjectOptions> = {},
+): Promise<{ readonly broker: Broker; readonly proxy: KafkaProxy }> {
+  const proxy = await startKafkaProxy(brokers)
+  return { broker: kafkaBroker({ ...quick, ...options, brokers: proxy.brokers }), proxy }
 }
-
 /** Resolves once `condition` holds; for what nobody tells of. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -60,4 +44,14 @@ export function textOf({ body }: Pick<Delivery, 'body'>): string {
 
 export function range(count: number): string[] {
   return Array.from({ length: count }, (_, at) => String(at))
+}
+
+/** Takes all, and keeps their texts. */
+export function collector() {
+  const texts: string[] = []
+  const deliver = async (_lane: string, batch: readonly Delivery[]) => {
+    texts.push(...batch.map(textOf))
+    return batch.map(() => 'ack' as const)
+  }
+  return { texts, deliver }
 }

@@ -1,14 +1,14 @@
 import { abortable, backoff, sleep } from '@micro/core/component'
 import { MicroError } from '@micro/core/errors'
-import type { Message } from 'kafkajs'
-import { toMicroError, unavailable } from './errors.ts'
-import type { Settings } from './options.ts'
+import type { KafkaClient, KafkaMessage, Partition } from './client.ts'
+import { unavailable } from './errors.ts'
+import type { KafkaSettings } from './options.ts'
 import { choosePartition } from './partition-choice.ts'
 import { type Borrowed, createProducers } from './producers.ts'
 import type { Topics } from './topics.ts'
 
 export interface Publisher {
-  publish(topic: string, messages: readonly Message[], signal?: AbortSignal): Promise<void>
+  publish(topic: string, messages: readonly KafkaMessage[], signal?: AbortSignal): Promise<void>
   /** Why the last batch was not sent, if it was not. */
   readonly problem: MicroError | undefined
   close(): Promise<void>
@@ -16,7 +16,7 @@ export interface Publisher {
 
 /** Messages of one caller, or some of them. */
 interface Entry {
-  readonly messages: readonly Message[]
+  readonly messages: readonly KafkaMessage[]
   readonly bytes: number
   /** Nobody waits for it any longer. */
   abandoned: boolean
@@ -29,34 +29,36 @@ interface Queue {
   running: Promise<void> | undefined
 }
 
-/** kafkajs puts a batch together in time that grows with its square. */
-const maxCount = 1_000
-
 /**
  * Sends what has come for a topic while the batch before was under way, as one batch: in order, one at
- * a time, since kafkajs numbers messages in a way that loses some if two requests overlap.
+ * a time, so that what is sent again is never overtaken.
  */
-export function createPublisher(settings: Settings, topics: Topics): Publisher {
-  const producers = createProducers(settings)
+export function createPublisher(
+  settings: KafkaSettings,
+  client: KafkaClient,
+  topics: Topics,
+): Publisher {
+  const { maxBatch } = client
+  const { toMicroError } = client.errors
+  const producers = createProducers(() => client.openProducer())
   const queues = new Map<string, Queue>()
   let queued = 0
   let problem: MicroError | undefined
   let closed = false
 
-  /** By leader, each in a request of its own: kafkajs may leave out a partition that moves meanwhile. */
+  /** By leader, each in a request of its own. */
   const sendOnce = async (
     topic: string,
     borrowed: Borrowed,
-    pending: Map<number, Message[]>,
+    pending: Map<number, KafkaMessage[]>,
   ): Promise<void> => {
     const partitions = await topics.partitions(topic)
     const leaders = new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader]))
     const byLeader = Map.groupBy(pending, ([partition]) => leaders.get(partition))
     const results = await Promise.allSettled(
-      [...byLeader.values()].map(async (group) => {
-        const messages = group.flatMap(([, ofPartition]) => ofPartition)
-        const answer = await producers.send(borrowed, { topic, messages })
-        for (const { partition } of answer) pending.delete(partition)
+      [...byLeader].map(async ([leader = -1, batches]) => {
+        const producer = await borrowed.opened
+        await producer.send(topic, leader, batches, (partition) => pending.delete(partition))
       }),
     )
     for (const result of results) if (result.status === 'rejected') throw result.reason
@@ -65,7 +67,7 @@ export function createPublisher(settings: Settings, topics: Topics): Publisher {
   }
   const send = async (topic: string, entries: readonly Entry[]): Promise<void> => {
     const until = Date.now() + settings.timeout
-    let pending: Map<number, Message[]> | undefined
+    let pending: Map<number, KafkaMessage[]> | undefined
     let borrowed = producers.borrow()
     try {
       for (let attempt = 0; ; attempt++) {
@@ -82,8 +84,7 @@ export function createPublisher(settings: Settings, topics: Topics): Publisher {
           if (isOver || !canPass(wrong, settings)) throw wrong
           problem = wrong
           topics.forget(topic)
-          // One that never was there: there is nothing that it could have sent.
-          if (!(await isOpen(borrowed))) {
+          if (!(await isUsable(borrowed))) {
             producers.retire(borrowed)
             producers.giveBack(borrowed)
             borrowed = producers.borrow()
@@ -130,7 +131,7 @@ export function createPublisher(settings: Settings, topics: Topics): Publisher {
     for (const entry of queue.entries) {
       bytes += entry.bytes
       count += entry.messages.length
-      if (at > 0 && (bytes > settings.maxMessageSize || count > maxCount)) break
+      if (at > 0 && (bytes > settings.maxMessageSize || count > maxBatch)) break
       at += 1
     }
     return queue.entries.splice(0, at)
@@ -149,7 +150,7 @@ export function createPublisher(settings: Settings, topics: Topics): Publisher {
         )
       }
       queued += messages.length
-      const entries = split(messages, settings.maxMessageSize)
+      const entries = split(messages, settings.maxMessageSize, maxBatch)
       const queue = queues.get(topic) ?? { topic, entries: [], running: undefined }
       queues.set(topic, queue)
       queue.entries.push(...entries)
@@ -174,26 +175,27 @@ export function createPublisher(settings: Settings, topics: Topics): Publisher {
 }
 
 /** Might go well another time; a topic that is missing may be new. */
-function canPass({ code }: MicroError, settings: Settings): boolean {
+function canPass({ code }: MicroError, settings: KafkaSettings): boolean {
   return code === 'unavailable' || (code === 'not_found' && settings.topics !== false)
 }
 
-async function isOpen({ opened }: Borrowed): Promise<boolean> {
+/** One that never was there is not: there is nothing that it could have sent. */
+async function isUsable({ opened }: Borrowed): Promise<boolean> {
   return opened.then(
-    () => true,
+    ({ usable }) => usable,
     () => false,
   )
 }
 
 /** Chooses for each message its partition, for good. */
 function assign(
-  partitions: Parameters<typeof choosePartition>[0],
+  partitions: readonly Partition[],
   entries: readonly Entry[],
-): Map<number, Message[]> {
-  const pending = new Map<number, Message[]>()
+): Map<number, KafkaMessage[]> {
+  const pending = new Map<number, KafkaMessage[]>()
   for (const { messages } of entries) {
     for (const message of messages) {
-      const partition = choosePartition(partitions, message)
+      const partition = choosePartition(partitions, message.key)
       message.partition = partition
       const others = pending.get(partition)
       if (others === undefined) pending.set(partition, [message])
@@ -204,9 +206,9 @@ function assign(
 }
 
 /** In parts that each fit into a batch. */
-function split(messages: readonly Message[], most: number): Entry[] {
+function split(messages: readonly KafkaMessage[], most: number, maxBatch: number): Entry[] {
   const entries: Entry[] = []
-  let part: Message[] = []
+  let part: KafkaMessage[] = []
   let bytes = 0
   const cut = (): void => {
     if (part.length === 0) return
@@ -219,7 +221,7 @@ function split(messages: readonly Message[], most: number): Entry[] {
   }
   for (const message of messages) {
     const size = sizeOf(message)
-    if (bytes + size > most || part.length === maxCount) cut()
+    if (bytes + size > most || part.length === maxBatch) cut()
     part.push(message)
     bytes += size
   }
@@ -227,9 +229,8 @@ function split(messages: readonly Message[], most: number): Entry[] {
   return entries
 }
 
-function sizeOf({ key, value, headers }: Message): number {
-  let size = 64 + (value?.length ?? 0) + (key?.length ?? 0)
-  for (const [name, text] of Object.entries(headers ?? {}))
-    size += name.length + (text?.length ?? 0)
+function sizeOf({ key, value, headers }: KafkaMessage): number {
+  let size = 64 + value.length + (key?.length ?? 0)
+  for (const [name, text] of Object.entries(headers)) size += name.length + text.length
   return size
 }

@@ -2,16 +2,17 @@ import { randomUUID } from 'node:crypto'
 import type { BrokerSubscription, Deliver } from '@micro/core/broker'
 import { abortable, backoff, sleep, unrefTimer } from '@micro/core/component'
 import { MicroError } from '@micro/core/errors'
-import { toMicroError, unavailable } from './errors.ts'
+import type { KafkaClient, KafkaMember } from './client.ts'
+import { unavailable } from './errors.ts'
 import { createLanes, type Lanes } from './lanes.ts'
-import { type Member, startMember } from './member.ts'
 import type { Metrics } from './metrics.ts'
-import type { Settings } from './options.ts'
+import type { KafkaSettings } from './options.ts'
 import type { Topics } from './topics.ts'
 import { within } from './within.ts'
 
 export interface SubscriptionOptions {
-  readonly settings: Settings
+  readonly settings: KafkaSettings
+  readonly client: KafkaClient
   readonly topics: Topics
   readonly metrics: Metrics
   /** As in Kafka. */
@@ -45,12 +46,12 @@ const lastCommit = 5_000
 
 /** Keeps a consumer in the group, a new one for each that dies, until it is closed. */
 export function openSubscription(options: SubscriptionOptions): KafkaSubscription {
-  const { settings, topics, topic, metrics } = options
+  const { settings, client, topics, topic, metrics } = options
   const groupId = options.groupId ?? `micro-${randomUUID()}`
   const opened = Promise.withResolvers<void>()
   // Who subscribes hears of it; who only closes does not ask.
   opened.promise.catch(() => undefined)
-  let member: Member | undefined
+  let member: KafkaMember | undefined
   let problem: MicroError | undefined
   let closing: Promise<void> | undefined
   let over = false
@@ -119,11 +120,10 @@ export function openSubscription(options: SubscriptionOptions): KafkaSubscriptio
   }
   const live = async (): Promise<unknown> => {
     await topics.partitions(topic)
-    ends ??= new Map([...(await topics.offsets(topic))].map(([at, { high }]) => [at, high]))
+    ends ??= await topics.ends(topic)
     if (over) return undefined
     let left = false
-    member = startMember({
-      settings,
+    member = client.startMember({
       topic,
       groupId,
       lanes,
@@ -156,7 +156,7 @@ export function openSubscription(options: SubscriptionOptions): KafkaSubscriptio
       const startedAt = Date.now()
       const why = await live().catch((error: unknown) => error)
       if (over) return
-      problem = toMicroError(why, `group ${groupId} of topic ${topic}`)
+      problem = client.errors.toMicroError(why, `group ${groupId} of topic ${topic}`)
       topics.forget(topic)
       if (!isOpen && final.has(problem.code)) return opened.reject(problem)
       // One that had worked for long starts anew soon.
@@ -175,9 +175,9 @@ export function openSubscription(options: SubscriptionOptions): KafkaSubscriptio
     setInterval(() => {
       if (member?.joined !== true) return
       const asked = member
-      topics.offsets(topic).then(
+      topics.ends(topic).then(
         (found) => {
-          const isStuck = lanes.onEnds(new Map([...found].map(([at, { high }]) => [at, high])))
+          const isStuck = lanes.onEnds(found)
           if (isStuck && asked.joined) asked.die(unavailable('it no longer gets what is there'))
         },
         // There is a heartbeat to tell of that.

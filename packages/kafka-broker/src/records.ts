@@ -2,13 +2,16 @@ import type { Delivery } from '@micro/core/broker'
 
 /** A message as it comes from Kafka. */
 export interface LaneRecord {
-  readonly offset: string
+  readonly offset: string | number
   readonly key: Buffer | null
   /** Absent from what others publish as a deletion. */
   readonly value: Buffer | null
-  readonly headers?: Readonly<Record<string, unknown>> | undefined
-  readonly timestamp: string
+  /** By name, or in pairs. */
+  readonly headers?: Readonly<Record<string, unknown>> | HeaderPairs | undefined
+  readonly timestamp: string | number
 }
+
+type HeaderPairs = readonly (readonly [name: Buffer | null, value: Buffer | null])[]
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
@@ -19,7 +22,7 @@ export function toDeliveries(partition: number, records: readonly LaneRecord[]):
   // One for all of them: to ask for each is what costs.
   const bytes = new Uint8Array(size)
   let at = 0
-  let text = ''
+  let text: string | number = ''
   let time = 0
   return records.map((record) => {
     const { key, value, offset, timestamp } = record
@@ -45,6 +48,7 @@ export function toDeliveries(partition: number, records: readonly LaneRecord[]):
 
 /** Of a header that comes more than once, the last. */
 function textsOf(headers: LaneRecord['headers']): Readonly<Record<string, string>> {
+  if (isPairs(headers)) return textsOfPairs(headers)
   let texts: Record<string, string> | undefined
   for (const name in headers) {
     texts ??= {}
@@ -54,6 +58,19 @@ function textsOf(headers: LaneRecord['headers']): Readonly<Record<string, string
     else if (typeof value === 'string') texts[name] = value
   }
   return texts ?? noHeaders
+}
+
+function isPairs(headers: LaneRecord['headers']): headers is HeaderPairs {
+  return Array.isArray(headers)
+}
+
+function textsOfPairs(pairs: HeaderPairs): Readonly<Record<string, string>> {
+  if (pairs.length === 0) return noHeaders
+  const texts: Record<string, string> = {}
+  for (const [name, value] of pairs) {
+    if (name !== null && value !== null) texts[name.toString()] = value.toString()
+  }
+  return texts
 }
 
 export function sizeOf(records: readonly LaneRecord[]): number {

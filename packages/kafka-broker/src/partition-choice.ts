@@ -1,17 +1,14 @@
-import type { Message } from 'kafkajs'
-import type { Partition } from './topics.ts'
+import type { Partition } from './client.ts'
 
 let next = 0
 
 /** By the key as Kafka's own clients do, so that others find the same partition; without one, in turn. */
-export function choosePartition(partitions: readonly Partition[], message: Message): number {
-  const { key } = message
-  if (key === null || key === undefined) {
+export function choosePartition(partitions: readonly Partition[], key: Buffer | null): number {
+  if (key === null) {
     next = (next + 1) % partitions.length
     return partitions[next]?.partitionId ?? 0
   }
-  const bytes = typeof key === 'string' ? Buffer.from(key) : key
-  return (murmur2(bytes) & 0x7fff_ffff) % partitions.length
+  return (murmur2(key) & 0x7fff_ffff) % partitions.length
 }
 
 /** MurmurHash2 by Austin Appleby, with the seed that Kafka's clients use. */

@@ -1,0 +1,4 @@
+import { consumerTests } from '@micro/kafka-suite'
+import { subject } from './subject.ts'
+
+await consumerTests(subject)

@@ -1,0 +1,4 @@
+import { messageTests } from '@micro/kafka-suite'
+import { subject } from './subject.ts'
+
+await messageTests(subject)

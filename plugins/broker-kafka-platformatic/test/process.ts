@@ -1,0 +1,4 @@
+import { runProcess } from '@micro/kafka-suite/process'
+import { kafkaBroker } from '@micro/plugin-broker-kafka-platformatic'
+
+await runProcess({ kafkaBroker })

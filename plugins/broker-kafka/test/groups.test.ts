@@ -1,0 +1,4 @@
+import { groupTests } from '@micro/kafka-suite'
+import { subject } from './subject.ts'
+
+await groupTests(subject)
