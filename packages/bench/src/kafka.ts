@@ -53,7 +53,7 @@ async function benchOnKafka(
   const server = await startKafka(home)
   const { ours, bare, createTopic, close } = await open(server.brokers)
   try {
-    await benchRemoteBroker({ name, ours, bare, bar: 0.9, prepare: createTopic })
+    await benchRemoteBroker({ name, ours, bare, bar: 0.9, backlog: 400_000, prepare: createTopic })
   } finally {
     await ours.close()
     await bare.close()

@@ -31,6 +31,7 @@ export async function benchNats(): Promise<void> {
         ours,
         bare: bareNats(manager, ordered),
         bar: 0.9,
+        backlog: 40_000,
         // The first message makes the stream.
         prepare: (topic) => broker.publish(topic, [{ body: new Uint8Array(), headers: {} }]),
       })

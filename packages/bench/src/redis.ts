@@ -17,7 +17,10 @@ export async function benchRedis(): Promise<void> {
   const ours = microSide(redisBroker({ url: server.url, partitions }))
   const bare = bareRedis(server.port)
   try {
-    await benchRemoteBroker({ name: 'redis', ours, bare, bar: 0.9, prepare: async () => undefined })
+    await benchRemoteBroker({
+      ...{ name: 'redis', ours, bare, bar: 0.9, backlog: 200_000 },
+      prepare: async () => undefined,
+    })
   } finally {
     await ours.close()
     await bare.close()

@@ -22,6 +22,8 @@ export interface BrokerBackend {
   readonly bare: BrokerSide
   /** Least ratio of our rate to the bare client's. */
   readonly bar: number
+  /** Messages to consume in each round: about a second's, so that opening is a small part of it. */
+  readonly backlog: number
   /** Makes a topic that both use. */
   readonly prepare: (topic: string) => Promise<unknown>
 }
@@ -99,7 +101,8 @@ async function cpu(): Promise<number> {
 }
 
 /** From when a consumer is open to the last message, of those that waited for it. */
-async function benchConsuming({ name, ours, bare, bar, prepare }: BrokerBackend): Promise<void> {
+async function benchConsuming(backend: BrokerBackend): Promise<void> {
+  const { name, ours, bare, bar, prepare, backlog: calls } = backend
   const topic = randomUUID()
   await prepare(topic)
   const groupOf = (side: BrokerSide): string => `${side.name.replaceAll(' ', '-')}-${topic}`
@@ -107,7 +110,6 @@ async function benchConsuming({ name, ours, bare, bar, prepare }: BrokerBackend)
     const end = await side.consume(topic, groupOf(side), async () => undefined)
     await end()
   }
-  const calls = 100_000
   const hundred = Array.from({ length: 100 }, () => body)
   const rate = async (side: BrokerSide): Promise<Rate> => {
     const done = Promise.withResolvers<number>()

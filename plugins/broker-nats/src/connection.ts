@@ -1,10 +1,11 @@
 import { backoff, sleep } from '@micro/core/component'
 import { runInRoot } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
-import { connect, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node'
+import { connect, errors, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import { connectOptions } from './connect-options.ts'
 import { fromNats } from './errors.ts'
 import type { Settings } from './options.ts'
+import { createRequests, type RequestOptions, type Requests } from './requests.ts'
 
 interface WaitOptions {
   /** Milliseconds in which NATS must have answered, outages included. */
@@ -18,6 +19,8 @@ export interface Connection {
   /** Absent while there is none. */
   readonly current: NatsConnection | undefined
   readonly problem: MicroError | undefined
+  /** How often it has been lost. */
+  readonly outages: number
   start(): void
   /** Calls back each time that there is one, also again. Returns the removal. */
   onReady(listener: (nats: NatsConnection) => void): () => void
@@ -25,14 +28,15 @@ export interface Connection {
   whenReady(options: WaitOptions): Promise<NatsConnection>
   /** Waits for an answer. @throws as soon as the connection ends, since then it never comes. */
   whileUp<T>(work: Promise<T>): Promise<T>
-  /** One request, as `whileUp`. */
+  /** One request. @throws as soon as the connection ends. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Msg>
   close(): Promise<void>
 }
 
-interface RequestOptions {
-  readonly within: number
-  readonly headers?: MsgHdrs
+/** Somebody who waits for an answer, and where in the list of all. */
+interface Waiter {
+  readonly reject: (error: unknown) => void
+  at: number
 }
 
 /** The longest wait between two attempts to connect for the first time. */
@@ -46,12 +50,15 @@ export function createConnection(settings: Settings): Connection {
   const closed = new AbortController()
   const waiting = new Set<() => void>()
   const listeners = new Set<(nats: NatsConnection) => void>()
-  const underWay = new Set<(error: unknown) => void>()
+  let underWay: Waiter[] = []
+  let outages = 0
   let nats: NatsConnection | undefined
+  let requests: Requests | undefined
   let isUp = false
   let problem: MicroError | undefined
 
   const up = (now: NatsConnection): void => {
+    if (nats !== now) requests = createRequests(now)
     nats = now
     isUp = true
     problem = undefined
@@ -61,8 +68,11 @@ export function createConnection(settings: Settings): Connection {
   const down = (error: MicroError): void => {
     isUp = false
     problem = error
-    for (const reject of [...underWay]) reject(error)
-    underWay.clear()
+    outages += 1
+    const all = underWay
+    underWay = []
+    for (const { reject } of all) reject(error)
+    requests?.fail(error)
   }
   /** Follows one connection until it has ended for good. */
   const follow = async (now: NatsConnection): Promise<void> => {
@@ -72,6 +82,9 @@ export function createConnection(settings: Settings): Connection {
       } else if (status.type === 'reconnect') up(now)
       else if (status.type === 'error') {
         const error = fromNats(status.error)
+        if (status.error instanceof errors.PermissionViolationError) {
+          requests?.fail(error, status.error.subject)
+        }
         if (!isUp) problem = error
         for (const wake of [...waiting]) wake()
       } else if (status.type === 'close') return
@@ -102,8 +115,19 @@ export function createConnection(settings: Settings): Connection {
 
   const whileUp = <T>(work: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      underWay.add(reject)
-      work.then(resolve, reject).finally(() => underWay.delete(reject))
+      const list = underWay
+      const waiter: Waiter = { reject, at: list.length }
+      list.push(waiter)
+      work.then(
+        (value) => {
+          drop(list, waiter)
+          resolve(value)
+        },
+        (error: unknown) => {
+          drop(list, waiter)
+          reject(error)
+        },
+      )
     })
 
   return {
@@ -112,6 +136,9 @@ export function createConnection(settings: Settings): Connection {
     },
     get problem() {
       return isUp ? undefined : problem
+    },
+    get outages() {
+      return outages
     },
     start() {
       void runInRoot(run)
@@ -137,11 +164,9 @@ export function createConnection(settings: Settings): Connection {
       }
     },
     whileUp,
-    request(subject, data, { within, headers }) {
-      if (nats === undefined || !isUp) return Promise.reject(problem ?? noConnection())
-      const timeout = Math.max(1, Math.min(within, longestAnswer))
-      const options = headers === undefined ? { timeout } : { timeout, headers }
-      return whileUp(nats.request(subject, data, options))
+    request(subject, data, { within, ...more }) {
+      if (requests === undefined || !isUp) return Promise.reject(problem ?? noConnection())
+      return requests.request(subject, data, { ...more, within: Math.min(within, longestAnswer) })
     },
     async close() {
       closed.abort()
@@ -150,6 +175,14 @@ export function createConnection(settings: Settings): Connection {
       if (nats !== undefined) await endOf(nats)
     },
   }
+}
+
+/** In constant time, and without the garbage of a `Set` that many come to and leave. */
+function drop(list: Waiter[], waiter: Waiter): void {
+  const last = list.pop()
+  if (last === undefined || last === waiter) return
+  list[waiter.at] = last
+  last.at = waiter.at
 }
 
 function noConnection(): MicroError {

@@ -42,16 +42,19 @@ export function createPublisher(
 ): Publisher {
   const { lanes, timeout } = settings
   const ensured = new Set<string>()
+  /** Outages that there had been when a message of the topic was last taken. */
+  const taken = new Map<string, number>()
   let next = 0
 
   const send = async ({ subject, body, headers }: Sending, deadline: number): Promise<void> => {
     const within = deadline - performance.now()
     const answer = await connection.request(subject, body, { within, headers })
-    const { error } = JSON.parse(new TextDecoder().decode(answer.data)) as PublishAnswer
+    const { error } = answer.json<PublishAnswer>()
     if (error !== undefined) throw fromApi(error.err_code ?? 0, error.description ?? 'refused')
   }
   /** Once it cannot be reached, it is not known whether the stream is still there. */
   const forget = (topic: string, error: unknown): MicroError => {
+    taken.delete(topic)
     const { cause } = error as { cause?: unknown }
     if ([error, cause].some((one) => one instanceof errors.NoRespondersError)) ensured.delete(topic)
     return fromNats(error)
@@ -64,7 +67,7 @@ export function createPublisher(
         const lane = message.key === undefined ? next++ % lanes : laneOf(message.key, lanes)
         const subject = names.subject(topic, lane)
         // Copied, since the publisher may go on using its own while this one waits.
-        return { subject, body: message.body.slice(), headers: toHeaders(message) }
+        return { subject, body: Buffer.from(message.body), headers: toHeaders(message) }
       })
       while (rest.length > 0) {
         const nats = await connection.whenReady({ within: deadline - performance.now(), signal })
@@ -73,10 +76,14 @@ export function createPublisher(
             await streams.ensure(nats, topic)
             ensured.add(topic)
           }
-          // The first alone: what follows goes out at once, and must not be taken where it was not.
-          const [first, ...others] = rest
-          if (first !== undefined) await send(first, deadline)
-          rest = others
+          // What follows goes out at once, and must not be taken where the first was not: so that goes
+          // alone where it is not known to be.
+          if (taken.get(topic) !== connection.outages) {
+            const [first, ...others] = rest
+            if (first !== undefined) await send(first, deadline)
+            rest = others
+            taken.set(topic, connection.outages)
+          }
           const outcomes = await Promise.allSettled(rest.map((one) => send(one, deadline)))
           const failed = outcomes.findIndex(({ status }) => status === 'rejected')
           if (failed === -1) return

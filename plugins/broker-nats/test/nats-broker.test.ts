@@ -1,3 +1,4 @@
+import { collector, message, newScope } from '@micro/broker-suite'
 import { memoryMeter } from '@micro/core/meter'
 import { type NatsBrokerOptions, natsBroker } from '@micro/plugin-broker-nats'
 import {
@@ -10,7 +11,7 @@ import {
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection, nkeys } from '@nats-io/transport-node'
 import { describe, expect, test, vi } from 'vitest'
-import { collector, hasNats, message, newScope, usePlace } from './support.ts'
+import { hasNats, usePlace } from './support.ts'
 
 describe.skipIf(!hasNats)('a real NATS', () => {
   const place = usePlace()

@@ -1,13 +1,6 @@
+import { takeAndHang } from '@micro/broker-suite/process'
 import { natsBroker } from '@micro/plugin-broker-nats'
 
-/** Takes a message, says so, and never settles it. */
-const [servers = '', namespace = ''] = process.argv.slice(2)
-const broker = natsBroker({ servers, namespace, ackWait: 600, lanes: 4 })
-await broker.subscribe(
-  'a',
-  (_lane, batch) => {
-    console.log(batch.map(({ body }) => new TextDecoder().decode(body)).join())
-    return new Promise(() => undefined)
-  },
-  { group: 'g' },
-)
+const [port = '', namespace = ''] = process.argv.slice(2)
+const servers = `nats://127.0.0.1:${port}`
+await takeAndHang(natsBroker({ servers, namespace, ackWait: 600, lanes: 4 }))

@@ -1,8 +1,9 @@
+import { collector, message, newScope, textOf } from '@micro/broker-suite'
 import type { Delivery } from '@micro/core/broker'
 import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { plainRead } from '../src/lane-scripts.ts'
-import { collector, hasRedis, message, newScope, textOf, usePlace } from './support.ts'
+import { hasRedis, usePlace } from './support.ts'
 
 describe.skipIf(!hasRedis)('a backlog in a real Redis', () => {
   const place = usePlace()

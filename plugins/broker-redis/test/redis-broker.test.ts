@@ -1,9 +1,10 @@
+import { collector, message, newScope } from '@micro/broker-suite'
 import { memoryMeter } from '@micro/core/meter'
 import { type RedisBrokerOptions, redisBroker } from '@micro/plugin-broker-redis'
 import { makeAuthority, redisBinary, startRedis, startTcpProxy } from '@micro/test-services'
 import { Redis } from 'ioredis'
 import { describe, expect, test, vi } from 'vitest'
-import { collector, hasRedis, message, newScope, usePlace } from './support.ts'
+import { hasRedis, usePlace } from './support.ts'
 
 describe.skipIf(!hasRedis)('a real Redis', () => {
   const place = usePlace()

@@ -6,6 +6,7 @@ export {
   type EventFeedOptions,
   type Watcher,
 } from './event-feed.ts'
+export { IdTable, type Numbered } from './id-table.ts'
 export { createLifecycle, type Lifecycle, type LifecycleHooks } from './lifecycle.ts'
 export { type Awaitable, abortable, isPromise } from './promises.ts'
 export { staticComponent } from './static-component.ts'

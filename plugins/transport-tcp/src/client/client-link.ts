@@ -1,12 +1,12 @@
 import { connect as connectNet, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { IdTable } from '@micro/core/component'
 import type { Context } from '@micro/core/context'
 import { MicroError } from '@micro/core/errors'
 import type { TlsMaterial } from '@micro/core/identity'
 import type { CallHead } from '@micro/core/transport'
 import { fromSocket, headersTooLarge, protocolError } from '../errors.ts'
 import type { Address, Settings } from '../options.ts'
-import { CallTable } from '../wire/call-table.ts'
 import { frameType, maxId, noTimeout } from '../wire/frame.ts'
 import { Link, type PeerLimits } from '../wire/link.ts'
 import { encodeMetadata } from '../wire/metadata-block.ts'
@@ -28,7 +28,7 @@ export class ClientLink {
   retired = false
   readonly #address: string
   readonly #link: Link
-  readonly #calls = new CallTable<ClientCall>()
+  readonly #calls = new IdTable<ClientCall>()
   readonly #methods = new Map<string, Map<string, Map<string, number>>>()
   readonly #waiting: (() => void)[] = []
   readonly #idle: (() => void)[] = []

@@ -1,6 +1,6 @@
+import { IdTable } from '@micro/core/component'
 import type { Context } from '@micro/core/context'
 import type { CallHead } from '@micro/core/transport'
-import { CallTable } from '../wire/call-table.ts'
 import type { PartialMessage } from '../wire/partial-message.ts'
 import type { TcpServerStream } from './server-stream.ts'
 
@@ -24,7 +24,7 @@ export class ServerCall {
 
 /** The calls of one connection, and the bytes that are held for them. */
 export class ServerCalls {
-  readonly #calls = new CallTable<ServerCall>()
+  readonly #calls = new IdTable<ServerCall>()
   readonly #maxPendingBytes: number
   readonly #onIdle: () => void
   #pending = 0

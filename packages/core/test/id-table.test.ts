@@ -1,7 +1,7 @@
+import { IdTable } from '@micro/core/component'
 import { expect, test } from 'vitest'
-import { CallTable } from '../src/wire/call-table.ts'
 
-function idsOf(table: CallTable<{ id: number }>): number[] {
+function idsOf(table: IdTable<{ id: number }>): number[] {
   return table
     .all()
     .map(({ id }) => id)
@@ -9,7 +9,7 @@ function idsOf(table: CallTable<{ id: number }>): number[] {
 }
 
 test('is what a Map would be, whatever comes and goes', () => {
-  const table = new CallTable<{ id: number }>()
+  const table = new IdTable<{ id: number }>()
   const model = new Map<number, { id: number }>()
   let seed = 1
   const random = (below: number): number => {
@@ -40,7 +40,7 @@ test('is what a Map would be, whatever comes and goes', () => {
 })
 
 test('holds the largest ids, and those above what a signed number of 32 bits can be', () => {
-  const table = new CallTable<{ id: number }>()
+  const table = new IdTable<{ id: number }>()
   const ids = [1, 2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 1]
   for (const id of ids) table.add({ id })
   for (const id of ids) expect(table.get(id)).toEqual({ id })

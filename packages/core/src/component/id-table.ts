@@ -1,4 +1,4 @@
-interface Numbered {
+export interface Numbered {
   /** A whole number above 0. */
   readonly id: number
 }
@@ -6,15 +6,15 @@ interface Numbered {
 const fewest = 64
 
 /**
- * The calls of one connection by their ids, which grow. A `Map` would do but for this: when it moves to a
+ * What is under way on one connection, calls for one, by ids that grow. A `Map` would do but for this: when it moves to a
  * larger table the old one keeps a reference to the new. Once an old one has grown old itself, the collector
  * takes all tables after it, and what they hold, for alive until its next full collection.
  */
-export class CallTable<T extends Numbered> {
+export class IdTable<T extends Numbered> {
   /** Each at the last bits of its id. */
   #slots: (T | undefined)[] = new Array<T | undefined>(fewest).fill(undefined)
   #mask = fewest - 1
-  /** Those that had to make room for a later one: calls and streams that live for long. */
+  /** Those that had to make room for a later one: they live for long. */
   readonly #others = new Map<number, T>()
   #size = 0
 
@@ -28,11 +28,11 @@ export class CallTable<T extends Numbered> {
     return this.#others.size === 0 ? undefined : this.#others.get(id)
   }
 
-  /** @param call One whose id is not in the table. */
-  add(call: T): void {
+  /** @param value One whose id is not in the table. */
+  add(value: T): void {
     this.#size += 1
     for (;;) {
-      const at = call.id & this.#mask
+      const at = value.id & this.#mask
       const other = this.#slots[at]
       if (other !== undefined) {
         if (this.#size * 2 > this.#slots.length) {
@@ -41,7 +41,7 @@ export class CallTable<T extends Numbered> {
         }
         this.#others.set(other.id, other)
       }
-      this.#slots[at] = call
+      this.#slots[at] = value
       return
     }
   }
@@ -57,7 +57,7 @@ export class CallTable<T extends Numbered> {
 
   /** A copy, in no order. */
   all(): readonly T[] {
-    const inSlots = this.#slots.filter((call) => call !== undefined)
+    const inSlots = this.#slots.filter((value) => value !== undefined)
     return this.#others.size === 0 ? inSlots : [...inSlots, ...this.#others.values()]
   }
 
@@ -66,6 +66,6 @@ export class CallTable<T extends Numbered> {
     this.#mask = before.length * 2 - 1
     this.#slots = new Array<T | undefined>(before.length * 2).fill(undefined)
     // No two of them can meet, as their ids differed in fewer bits already.
-    for (const call of before) if (call !== undefined) this.#slots[call.id & this.#mask] = call
+    for (const value of before) if (value !== undefined) this.#slots[value.id & this.#mask] = value
   }
 }
