@@ -172,6 +172,7 @@ export function createConnection(settings: Settings): Connection {
       closed.abort()
       down(new MicroError('failed_precondition', 'broker "nats" is closed'))
       for (const wake of [...waiting]) wake()
+      requests?.close()
       if (nats !== undefined) await endOf(nats)
     },
   }

@@ -5,6 +5,7 @@ import {
   type Msg,
   type MsgHdrs,
   type NatsConnection,
+  type Subscription,
 } from '@nats-io/transport-node'
 
 export interface RequestOptions {
@@ -22,6 +23,8 @@ export interface Requests {
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Msg>
   /** No answer comes to those that are under way: all of them, or those of a subject. */
   fail(error: unknown, subject?: string): void
+  /** The connection may belong to others, who go on with it. */
+  close(): void
 }
 
 interface Waiting {
@@ -41,7 +44,7 @@ export function createRequests(nats: NatsConnection): Requests {
   const inbox = createInbox()
   const waiting = new IdTable<Waiting>()
   let lastId = 0
-  let subscribed = false
+  let subscription: Subscription | undefined
   let sweeper: ReturnType<typeof setInterval> | undefined
 
   const end = (one: Waiting): void => {
@@ -68,7 +71,7 @@ export function createRequests(nats: NatsConnection): Requests {
   const answered = (error: Error | null, message: Msg): void => {
     // Of the subscription itself: it may not be.
     if (error !== null) {
-      subscribed = false
+      subscription = undefined
       fail(error)
       return
     }
@@ -84,10 +87,7 @@ export function createRequests(nats: NatsConnection): Requests {
   return {
     request: (subject, data, { within, headers }) =>
       new Promise((resolve, reject) => {
-        if (!subscribed) {
-          nats.subscribe(`${inbox}.*`, { callback: answered })
-          subscribed = true
-        }
+        subscription ??= nats.subscribe(`${inbox}.*`, { callback: answered })
         lastId += 1
         const id = lastId
         const reply = `${inbox}.${id}`
@@ -97,5 +97,6 @@ export function createRequests(nats: NatsConnection): Requests {
         sweeper ??= setInterval(sweep, tick).unref()
       }),
     fail,
+    close: () => subscription?.unsubscribe(),
   }
 }

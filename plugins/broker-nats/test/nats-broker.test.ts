@@ -9,7 +9,7 @@ import {
   startTcpProxy,
 } from '@micro/test-services'
 import { jetstreamManager } from '@nats-io/jetstream'
-import { connect, type NatsConnection, nkeys } from '@nats-io/transport-node'
+import { connect, type NatsConnection, nkeys, type Subscription } from '@nats-io/transport-node'
 import { describe, expect, test, vi } from 'vitest'
 import { hasNats, usePlace } from './support.ts'
 
@@ -280,6 +280,7 @@ describe.skipIf(!hasNats)('a real NATS', () => {
 
   test('a connection that is given is used and left open', async () => {
     const connection = await openClient()
+    const subscribing = vi.spyOn(connection, 'subscribe')
     const broker = place.open({ connection, namespace: newScope() })
     const seen = collector(() => 'ack')
     await broker.subscribe('a', seen.deliver, { group: 'g' })
@@ -288,6 +289,9 @@ describe.skipIf(!hasNats)('a real NATS', () => {
     await broker.close()
     expect(connection.isClosed()).toBe(false)
     await connection.flush()
+    const subscriptions = subscribing.mock.results.map(({ value }) => value as Subscription)
+    expect(subscriptions.map((one) => one.isClosed())).toEqual(subscriptions.map(() => true))
+    expect(subscriptions.length).toBeGreaterThan(1)
   })
 
   test('a message whose answer was lost is in the stream once', async () => {

@@ -6,9 +6,11 @@ export interface Numbered {
 const fewest = 64
 
 /**
- * What is under way on one connection, calls for one, by ids that grow. A `Map` would do but for this: when it moves to a
- * larger table the old one keeps a reference to the new. Once an old one has grown old itself, the collector
- * takes all tables after it, and what they hold, for alive until its next full collection.
+ * What is under way on one connection, as calls are, by ids that grow.
+ *
+ * A `Map` would do but for this: when it moves to a larger table the old one keeps a reference to the new.
+ * Once an old one has grown old itself, the collector takes all tables after it, and what they hold, for alive
+ * until its next full collection.
  */
 export class IdTable<T extends Numbered> {
   /** Each at the last bits of its id. */
