@@ -12,7 +12,7 @@ export default defineConfig({
         root,
         // For a machine that is slow or new to the servers: the first start of one reads it all from disk.
         // (Of the flags of the same names, the one for hooks does not reach projects.)
-        testTimeout: 30_000,
+        testTimeout: 60_000,
         hookTimeout: 120_000,
         name: (JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { name: string }).name,
         // Most tests wait for servers and timers. Fleets of processes, which are measured, run after all
