@@ -63,7 +63,9 @@ export function openAdmin(settings: KafkaSettings): KafkaAdmin {
         .filter(({ name }) => name === topic)
         .flatMap((found) => found.partitions)
       return new Map(
-        partitions.map((one) => [one.partitionIndex, Number(one.committedOffset)] as const),
+        partitions
+          .map((one) => [one.partitionIndex, Number(one.committedOffset)] as const)
+          .filter(([, offset]) => offset >= 0),
       )
     },
     async ends(topic) {

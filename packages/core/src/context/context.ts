@@ -109,6 +109,18 @@ export class Context implements WheelEntry {
     if (this.state === 'cancelled') throw this.reason
   }
 
+  /**
+   * Milliseconds left, more than 0; `Infinity` without a deadline.
+   *
+   * @throws the reason, if cancelled: also by a deadline that has passed without the clock having looked.
+   */
+  requireTime(): number {
+    const remaining = this.remaining()
+    if (remaining === 0) this.expire()
+    this.throwIfCancelled()
+    return remaining
+  }
+
   /** Watches the deadline from now on. Called once work turns out not to end at once. */
   arm(): void {
     if (this.deadline === Number.POSITIVE_INFINITY) return

@@ -9,7 +9,6 @@ import { compress } from '../wire/gzip.ts'
 import { GrpcClientStream } from './client-stream.ts'
 import { ping } from './ping.ts'
 import { requestHeaders } from './request-headers.ts'
-import { requireTime } from './require-time.ts'
 import { Session } from './session.ts'
 import { UnaryCall } from './unary-call.ts'
 
@@ -36,7 +35,7 @@ export class GrpcConnection implements Connection {
     if (body.length > maxMessageSize) {
       throw tooLarge('request', maxMessageSize).with({ processed: 'no' })
     }
-    requireTime(context)
+    context.requireTime()
     if (compressFrom === false || body.length < compressFrom) {
       return this.#call(head, writeFrame(body, false), context)
     }
@@ -93,7 +92,7 @@ export class GrpcConnection implements Connection {
 
   /** Runs `run` with a session that takes calls, at once where there is one. */
   #use<T>(context: Context, run: (session: Session) => T): T | Promise<Awaited<T>> {
-    requireTime(context)
+    context.requireTime()
     const session = this.#ready()
     return session === undefined ? this.#useLater(context, run) : run(session)
   }
@@ -101,7 +100,7 @@ export class GrpcConnection implements Connection {
   async #useLater<T>(context: Context, run: (session: Session) => T): Promise<Awaited<T>> {
     const session = this.#ready() ?? this.#dial()
     await untilCancelled(context, session.ready)
-    requireTime(context)
+    context.requireTime()
     // Not by `#ready`: what waited for this one may use it even if the certificate has changed since.
     if (this.#refusal !== undefined) throw this.#refuse(this.#refusal)
     if (session.retired) throw this.#refuse('takes no more calls')

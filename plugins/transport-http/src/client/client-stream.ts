@@ -20,7 +20,6 @@ import { essence, toStreamType } from '../headers.ts'
 import type { Settings } from '../options.ts'
 import type { Exchange, ExchangeHead } from './exchange.ts'
 import { readReply, splitMetadata, text } from './read-reply.ts'
-import { requireTime } from './require-time.ts'
 
 /** Messages read ahead of the caller. */
 const capacity = 16
@@ -89,7 +88,7 @@ export function createClientStream(
     body.on('close', () => fail(translate(new Error('closed in the middle of a stream'))))
   }
   const start = async (): Promise<Exchange> => {
-    requireTime(context)
+    context.requireTime()
     const made = await open()
     exchange = made
     made.request.on('error', (error) => fail(made.translate(error)))

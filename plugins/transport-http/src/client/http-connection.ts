@@ -13,7 +13,6 @@ import { callHttp1 } from './http1-unary.ts'
 import { createSessionHolder, type SessionHolder } from './http2-session.ts'
 import { callHttp2 } from './http2-unary.ts'
 import { streamHeaders } from './request-headers.ts'
-import { requireTime } from './require-time.ts'
 
 /** Calls to one endpoint: a pool of HTTP/1.1 sockets and one HTTP/2 connection, each made on demand. */
 export class HttpConnection implements Connection {
@@ -46,7 +45,7 @@ export class HttpConnection implements Connection {
   }
 
   async unary(head: CallHead, body: Uint8Array, context: Context): Promise<Reply> {
-    requireTime(context)
+    context.requireTime()
     const { maxMessageSize, compressFrom } = this.#settings
     if (body.length > maxMessageSize)
       throw tooLarge(maxMessageSize, 'request').with({ processed: 'no' })
@@ -73,7 +72,7 @@ export class HttpConnection implements Connection {
   }
 
   async ping(context: Context): Promise<void> {
-    requireTime(context)
+    context.requireTime()
     this.#requireOpen()
     this.#showNewest()
     try {

@@ -233,18 +233,9 @@ export class ClientLink {
 
 /** Milliseconds that are left. @throws why the call is over. */
 function timeoutOf(context: Context): number {
-  const remaining = requireTime(context)
+  const remaining = context.requireTime()
   if (remaining === Number.POSITIVE_INFINITY) return noTimeout
   return Math.min(Math.ceil(remaining), noTimeout - 1)
-}
-
-/** Milliseconds that are left, more than 0. @throws why the call is over. */
-export function requireTime(context: Context): number {
-  const remaining = context.remaining()
-  // The clock may not have looked yet.
-  if (remaining === 0) context.expire()
-  context.throwIfCancelled()
-  return remaining
 }
 
 function open(address: Address, material: TlsMaterial | undefined): Socket {

@@ -4,7 +4,7 @@ import { MicroError } from '@micro/core/errors'
 import type { CallHead, ClientStream, Connection, Reply } from '@micro/core/transport'
 import { tooLarge } from '../errors.ts'
 import type { Address, Settings } from '../options.ts'
-import { ClientLink, requireTime } from './client-link.ts'
+import { ClientLink } from './client-link.ts'
 import { TcpClientStream } from './client-stream.ts'
 import { UnaryCall } from './unary-call.ts'
 
@@ -79,7 +79,7 @@ export class TcpConnection implements Connection {
 
   async #useLater<T>(context: Context, run: (link: ClientLink) => T): Promise<Awaited<T>> {
     for (;;) {
-      requireTime(context)
+      context.requireTime()
       const link = this.#ready() ?? (await this.#dial(context))
       if (link.retired) {
         throw new MicroError('unavailable', 'the server takes no more calls', { processed: 'no' })
