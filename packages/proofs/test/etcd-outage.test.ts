@@ -33,6 +33,14 @@ async function sample(etcd: Etcd, milliseconds: number): Promise<number[]> {
   return rates
 }
 
+/**
+ * What chance adds to the fullest of many seconds, where so many requests are expected in each: four standard
+ * deviations of a count. At full size there are enough of them to do without.
+ */
+function chance(expected: number): number {
+  return scale >= 1 ? 0 : 4 * Math.sqrt(expected)
+}
+
 /** The first is the hardest: all nodes are gone when it is back. */
 const kinds = ['emptied', ...(scale >= 1 ? ['killed', 'stood still'] : [])]
 
@@ -93,7 +101,7 @@ describe.skipIf(binary === undefined)('etcd is away under load', () => {
       expect([...answers.keys()].sort()).toEqual(servers.map(({ id }) => id).sort())
       expect(registered).toBe(crowd + servers.length)
       // What was sent to one that stands still waits for it to go on, and is not counted as its load.
-      if (kind !== 'stood still') expect(peak).toBeLessThan(2 * steady)
+      if (kind !== 'stood still') expect(peak).toBeLessThan(2 * steady + chance(2 * steady))
       await fleet[Symbol.asyncDispose]()
       await etcd.stop()
     },
